@@ -1,0 +1,57 @@
+#pragma once
+// The reactor: descriptor, interest and callback travel together.
+//
+// A Channel hangs on the epoll tree with its own address in the event, so the answer to "who is
+// this, and what is to be done?" comes back with the event: no table, no `if`. This is what
+// libevent's event_base, event_add and event_base_loop are at heart (epoll(7); event2/event.h).
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <functional>
+#include <span>
+
+#include "common/deadline.h"
+#include "common/socket.h"
+
+using Handler = std::function<void()>;  // keep captures to two pointers: those need no allocation
+
+// Owner of its descriptor. Must stay where it is while it is on the tree, and must not be destroyed
+// inside dispatch() (a later event of the batch may point to it): unwatch it, destroy it after.
+struct Channel {
+  UniqueFd fd;
+  uint32_t interest = 0;  // EPOLLIN or EPOLLOUT; 0: it is not on the tree
+  Handler handler = {};
+};
+
+class Reactor {
+ public:
+  enum class Rearm : std::uint8_t {
+    mod,      // EPOLL_CTL_MOD: one call
+    del_add,  // off the tree, change it, hang it back: two calls, the textbook way
+  };
+  explicit Reactor(Rearm rearm);
+
+  // Changes interest and callback in one step: that is the whole idea. False: the kernel has no
+  // memory.
+  bool watch(Channel& channel, uint32_t interest, Handler handler);
+  void unwatch(Channel& channel);
+
+  // One timer; setting it again moves it. kNever: none.
+  void at(Clock::time_point deadline, Handler handler);
+
+  // Sleeps until a channel is ready or the timer is due.
+  void wait(Clock::time_point now);
+  // Calls the handlers of what was ready, then the timer's if it is due.
+  void dispatch(Clock::time_point now);
+
+ private:
+  bool control(int operation, Channel& channel, uint32_t interest);
+
+  UniqueFd tree_;
+  Rearm rearm_;
+  Clock::time_point deadline_ = kNever;
+  Handler timer_;
+  std::array<epoll_event, 256> events_;
+  std::span<const epoll_event> ready_;
+};

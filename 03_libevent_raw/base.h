@@ -1,0 +1,66 @@
+#pragma once
+// libevent's set-up, owned the C++ way: what stages 3 and 4 do once, before their loops run.
+// Sources: event2/event.h. Nothing here is thread-safe but by belonging to one thread: a base, and
+// every event on it, is touched by the thread that runs it only.
+
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include <memory>
+#include <vector>
+
+#include "common/worker.h"
+
+struct Free {
+  void operator()(event_base* base) const { event_base_free(base); }
+  void operator()(event* ev) const { event_free(ev); }                // takes it off its base first
+  void operator()(bufferevent* bev) const { bufferevent_free(bev); }  // closes its socket
+  void operator()(evconnlistener* listener) const { evconnlistener_free(listener); }
+};
+using Base = std::unique_ptr<event_base, Free>;
+using Event = std::unique_ptr<event, Free>;
+using Bufferevent = std::unique_ptr<bufferevent, Free>;
+using Listener = std::unique_ptr<evconnlistener, Free>;
+
+// For main(), before serve(): libevent's own messages go to stderr, without ever blocking on it.
+void prepare_libevent();
+
+Base make_base();
+
+// event_new and event_add in one; `source` is a descriptor (EV_READ) or a signal (EV_SIGNAL).
+// Persistent.
+Event hang(event_base* base, int source, short kind, event_callback_fn handler, void* arg);
+
+// A timer that is not running yet, and what starts it.
+Event make_timer(event_base* base, event_callback_fn handler, void* arg);
+void start(const Event& timer, std::chrono::microseconds after);
+
+// One timer for many deadlines: set to the first of them, and only ever moved forward. It may
+// strike in vain, where what it was set for has been put off since: cheaper than setting it each
+// time.
+class Timer {
+ public:
+  Timer(event_base* base, event_callback_fn handler, void* arg);
+  void at(Clock::time_point deadline, Clock::time_point now);
+
+ private:
+  Event ev_;
+  Clock::time_point set_ = kNever;
+};
+
+// Calls `handler` when the process is asked to stop. One base of a process can have its signals:
+// the first worker's. The others are told through a descriptor.
+struct StopEvents {
+  UniqueFd descriptor;
+  std::vector<Event> events;
+};
+StopEvents hang_stop(event_base* base, const Worker& worker, event_callback_fn handler, void* arg);
+
+// A timeval that event_add recognises: all timers with it stand in one queue instead of a heap, so
+// that starting one again costs the same with 10,000 connections as with one.
+timeval common_timeout(event_base* base, std::chrono::microseconds timeout);
+
+// Accepts on a socket that listens already, until `error` is called because it cannot.
+Listener make_listener(event_base* base, UniqueFd socket, evconnlistener_cb accepted,
+                       evconnlistener_errorcb error, void* arg);

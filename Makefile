@@ -1,0 +1,107 @@
+# The reactor lab. `make help` lists what can be made.
+#
+#   SAN=address,undefined   build with sanitizers, into a folder of its own
+#   CXX=clang++             build with another compiler
+
+CXX       ?= g++
+BUILD     := build
+STAGES    := 01_plain_epoll 02_epoll_reactor 03_libevent_raw 04_bufferevent_http
+# The interpreter that Debian's python3-pytest belongs to, whatever else stands first on PATH.
+PYTHON    := $(firstword $(wildcard /usr/bin/python3) python3)
+
+# Objects live in a folder per compiler and sanitizer; so do binaries, but those of the plain build,
+# which are build/01_plain_epoll and so on.
+comma     := ,
+VARIANT   := $(notdir $(CXX))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+OBJ       := $(BUILD)/obj/$(VARIANT)
+BIN       := $(if $(SAN),$(BUILD)/bin-$(VARIANT),$(BUILD))
+
+WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+CXXFLAGS  ?= -O2 -g
+ALL_FLAGS := -std=c++20 $(WARNINGS) $(CXXFLAGS) -pthread -I. -I$(OBJ)/gen \
+             $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+EVENT_CFLAGS = $(shell pkg-config --cflags libevent_core)
+EVENT_LIBS   = $(shell pkg-config --libs libevent_core)
+
+COMMON_OBJ := $(patsubst %.cc,$(OBJ)/%.o,$(wildcard common/*.cc))
+BINARIES   := $(STAGES:%=$(BIN)/%)
+
+.PHONY: all
+all: $(BINARIES)  ## build the four stages; make alone does this
+
+$(BIN)/01_plain_epoll: $(OBJ)/01_plain_epoll/server.o
+$(BIN)/02_epoll_reactor: $(OBJ)/02_epoll_reactor/server.o $(OBJ)/02_epoll_reactor/reactor.o
+$(BIN)/03_libevent_raw: $(OBJ)/03_libevent_raw/server.o $(OBJ)/03_libevent_raw/base.o
+$(BIN)/04_bufferevent_http: $(OBJ)/04_bufferevent_http/server.o $(OBJ)/03_libevent_raw/base.o
+$(BIN)/03_libevent_raw $(BIN)/04_bufferevent_http: LIBS = $(EVENT_LIBS)
+
+$(BINARIES): $(COMMON_OBJ)
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_FLAGS) -o $@ $^ $(LIBS)
+
+$(OBJ)/%.o: %.cc
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_FLAGS) $(EVENT_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The page becomes a string literal.
+$(OBJ)/gen/page.inc: common/page.html
+	@mkdir -p $(@D)
+	@{ printf 'R"html('; cat $<; printf ')html"\n'; } > $@
+$(OBJ)/common/worker.o: $(OBJ)/gen/page.inc
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+
+# ---- run ----------------------------------------------------------------------------------------
+
+.PHONY: demo run-01 run-02 run-03 run-04
+demo: deps  ## play one conversation against all four stages and compare the answers
+	@$(MAKE) --no-print-directory -s all
+	@$(PYTHON) tests/demo/demo.py
+
+run-01: $(BIN)/01_plain_epoll  ## run stage 1 on its own ports (7001 and 8001); Ctrl-C ends it
+run-02: $(BIN)/02_epoll_reactor  ## run stage 2 (7002 and 8002)
+run-03: $(BIN)/03_libevent_raw  ## run stage 3 (7003 and 8003)
+run-04: $(BIN)/04_bufferevent_http  ## run stage 4 (7004 and 8004)
+run-01 run-02 run-03 run-04:
+	@exec $< $(ARGS)
+
+# ---- test ---------------------------------------------------------------------------------------
+
+ASAN := address,undefined
+PYTEST := $(PYTHON) -m pytest -p no:cacheprovider
+
+.PHONY: test unit blackbox asan tsan
+test: deps  ## everything CI runs but demo: unit and black-box tests, built with ASan and UBSan
+	@$(MAKE) --no-print-directory asan
+	@$(MAKE) --no-print-directory tsan
+
+asan: unit blackbox  ## unit and black-box tests with AddressSanitizer and UBSan
+
+include $(sort $(wildcard tests/*/*.mk))
+
+# ---- keep ---------------------------------------------------------------------------------------
+
+SOURCES := $(sort $(shell find 0*_* common tests -name '*.h' -o -name '*.cc' 2>/dev/null))
+
+.PHONY: format format-check tidy deps clean help compile_commands.json
+format:  ## format all C++ sources
+	@clang-format -i $(SOURCES)
+format-check: deps  ## fail where a source is not formatted
+	@clang-format --dry-run -Werror $(SOURCES)
+
+tidy: deps $(OBJ)/gen/page.inc  ## clang-tidy on the stages and common/
+	@printf '%s\n' $(wildcard 0*_*/*.cc common/*.cc) | xargs -P 2 -n 3 sh -c \
+	  'clang-tidy --quiet "$$@" -- -std=c++20 -I. -I$(OBJ)/gen $(EVENT_CFLAGS) 2>/dev/null' tidy
+
+compile_commands.json: $(OBJ)/gen/page.inc  ## for editors and language servers
+	@$(PYTHON) tests/compile_commands.py '$(CXX) $(ALL_FLAGS) $(EVENT_CFLAGS)' $(SOURCES) > $@
+
+deps:  ## install what is missing: libevent, GoogleTest, pytest, strace and so on
+	@tests/deps.sh
+
+clean:  ## remove all output
+	rm -rf $(BUILD) compile_commands.json
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z0-9_.-]*\):[^=]*  ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort -u | \
+	  awk -F'\t' '{ printf "  %-22s %s\n", $$1, $$2 }'

@@ -1,0 +1,97 @@
+#include "common/buffer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace {
+
+Block allocate(std::size_t size) {
+  Block block(static_cast<char*>(std::malloc(size)));
+  if (!block) throw std::bad_alloc();
+  return block;
+}
+
+}  // namespace
+
+Block BufferPool::take() {
+  if (spare_.empty()) return allocate(kBlockSize);
+  Block block = std::move(spare_.back());
+  spare_.pop_back();
+  return block;
+}
+
+void BufferPool::give(Block block) {
+  if (spare_.size() < kSpareBlocks) spare_.push_back(std::move(block));
+}
+
+std::span<char> Buffer::room(std::size_t least) {
+  if (capacity_ - end_ < least) {
+    const std::size_t needed = size() + least;
+    if (needed <= BufferPool::kBlockSize) {
+      move_to(BufferPool::kBlockSize);
+    } else if (needed > capacity_) {
+      // Doubling keeps appending linear; an exact first size keeps a large answer from costing
+      // twice.
+      move_to(std::max(needed, empty() ? needed : 2 * std::size_t{capacity_}));
+    } else {
+      move_to(capacity_);
+    }
+  }
+  return {block_.get() + end_, capacity_ - end_};
+}
+
+// The bytes, in a block of that capacity, from its start.
+void Buffer::move_to(std::size_t capacity) {
+  const std::size_t count = size();
+  if (capacity == capacity_) {
+    std::memmove(block_.get(), block_.get() + begin_, count);
+  } else if (capacity > capacity_ && begin_ == 0 && capacity_ > BufferPool::kBlockSize) {
+    // realloc moves pages, not bytes, and leaves untouched pages untouched.
+    char* grown = static_cast<char*>(std::realloc(block_.release(), capacity));
+    if (grown == nullptr) throw std::bad_alloc();
+    block_.reset(grown);
+  } else {
+    Block fresh = capacity == BufferPool::kBlockSize ? pool_->take() : allocate(capacity);
+    if (count != 0) std::memcpy(fresh.get(), block_.get() + begin_, count);
+    clear();
+    block_ = std::move(fresh);
+  }
+  capacity_ = static_cast<std::uint32_t>(capacity);
+  begin_ = 0;
+  end_ = static_cast<std::uint32_t>(count);
+}
+
+void Buffer::append(std::string_view bytes) {
+  if (bytes.empty()) return;
+  std::memcpy(room(bytes.size()).data(), bytes.data(), bytes.size());
+  commit(bytes.size());
+}
+
+void Buffer::consume(std::size_t count) {
+  begin_ += static_cast<std::uint32_t>(count);
+  if (empty()) clear();
+}
+
+void Buffer::erase(std::size_t from, std::size_t count) {
+  if (count == 0) return;
+  char* gap = block_.get() + begin_ + from;
+  std::memmove(gap, gap + count, size() - from - count);
+  end_ -= static_cast<std::uint32_t>(count);
+  if (empty()) clear();
+}
+
+void Buffer::clear() {
+  if (capacity_ == BufferPool::kBlockSize) pool_->give(std::move(block_));
+  block_.reset();
+  capacity_ = begin_ = end_ = 0;
+}
+
+void Buffer::swap(Buffer& other) noexcept {
+  std::swap(pool_, other.pool_);
+  std::swap(block_, other.block_);
+  std::swap(capacity_, other.capacity_);
+  std::swap(begin_, other.begin_);
+  std::swap(end_, other.end_);
+}

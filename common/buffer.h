@@ -1,0 +1,68 @@
+#pragma once
+// Bytes that wait: for a parser that needs more of them, or for a kernel that will not take them
+// yet.
+//
+//        begin          end         capacity
+//   ......|..bytes......|....room.....|
+//
+// An empty Buffer owns no memory, so an idle connection costs two empty Buffers and nothing else.
+// Blocks of the usual size go back to the loop's BufferPool; larger ones go back to malloc at once.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+struct FreeBlock {
+  void operator()(char* block) const { std::free(block); }
+};
+using Block = std::unique_ptr<char, FreeBlock>;
+
+// The spare blocks of one loop. Not shared between threads. Must outlive its Buffers.
+class BufferPool {
+ public:
+  static constexpr std::size_t kBlockSize = 16 * 1024;
+  static constexpr std::size_t kSpareBlocks = 64;  // more than that many go back to malloc
+
+  Block take();
+  void give(Block block);
+
+ private:
+  std::vector<Block> spare_;
+};
+
+class Buffer {
+ public:
+  explicit Buffer(BufferPool& pool) : pool_(&pool) {}
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() { clear(); }
+
+  std::string_view view() const { return {block_.get() + begin_, size()}; }
+  std::span<char> bytes() { return {block_.get() + begin_, size()}; }
+  std::size_t size() const { return end_ - begin_; }
+  bool empty() const { return begin_ == end_; }
+
+  // Free space behind the bytes, at least `least` of it. What is written there counts after
+  // commit(). Invalidates views: the bytes may move.
+  std::span<char> room(std::size_t least);
+  void commit(std::size_t count) { end_ += static_cast<std::uint32_t>(count); }
+  void append(std::string_view bytes);
+
+  void consume(std::size_t count);                  // from the front
+  void erase(std::size_t from, std::size_t count);  // from the middle: the tail moves down
+  void clear();
+  void swap(Buffer& other) noexcept;
+
+ private:
+  void move_to(std::size_t capacity);
+
+  BufferPool* pool_;
+  Block block_;
+  std::uint32_t capacity_ = 0;  // 32 bits: --max-body keeps a message far below 4 GiB
+  std::uint32_t begin_ = 0;
+  std::uint32_t end_ = 0;
+};

@@ -1,0 +1,116 @@
+#include "common/http_response.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "common/ascii.h"
+
+namespace {
+
+// "HTTP/1.1 ", the code, the reason phrase, CRLF: written out, because most answers are one of
+// these.
+std::string_view status_line(int status) {
+  switch (status) {
+    case 200:
+      return "HTTP/1.1 200 OK\r\n";
+    case 204:
+      return "HTTP/1.1 204 No Content\r\n";
+    case 400:
+      return "HTTP/1.1 400 Bad Request\r\n";
+    case 401:
+      return "HTTP/1.1 401 Unauthorized\r\n";
+    case 404:
+      return "HTTP/1.1 404 Not Found\r\n";
+    case 405:
+      return "HTTP/1.1 405 Method Not Allowed\r\n";
+    case 408:
+      return "HTTP/1.1 408 Request Timeout\r\n";
+    case 413:
+      return "HTTP/1.1 413 Content Too Large\r\n";
+    case 414:
+      return "HTTP/1.1 414 URI Too Long\r\n";
+    case 417:
+      return "HTTP/1.1 417 Expectation Failed\r\n";
+    case 431:
+      return "HTTP/1.1 431 Request Header Fields Too Large\r\n";
+    case 501:
+      return "HTTP/1.1 501 Not Implemented\r\n";
+    case 505:
+      return "HTTP/1.1 505 HTTP Version Not Supported\r\n";
+    default:
+      return "HTTP/1.1 500 Internal Server Error\r\n";
+  }
+}
+
+std::string_view connection_line(ConnectionOption option) {
+  switch (option) {
+    case ConnectionOption::close:
+      return "Connection: close\r\n";
+    case ConnectionOption::keep_alive:
+      return "Connection: keep-alive\r\n";
+    case ConnectionOption::unsaid:
+      break;
+  }
+  return {};
+}
+
+// Copies pieces one after the other into space that is known to be large enough.
+class Writer {
+ public:
+  explicit Writer(char* at) : start_(at), at_(at) {}
+  void put(std::string_view piece) {
+    std::memcpy(at_, piece.data(), piece.size());
+    at_ += piece.size();
+  }
+  void put(std::size_t number) { at_ = std::to_chars(at_, at_ + 20, number).ptr; }
+  void put_upper(std::string_view piece) {
+    ascii_upper(piece, at_);
+    at_ += piece.size();
+  }
+  std::size_t size() const { return static_cast<std::size_t>(at_ - start_); }
+
+ private:
+  char* start_;
+  char* at_;
+};
+
+}  // namespace
+
+std::string_view Date::line() {
+  const std::time_t now = std::time(nullptr);
+  if (now != second_) {
+    second_ = now;
+    std::tm utc{};
+    gmtime_r(&now, &utc);
+    std::strftime(text_.data(), text_.size(), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
+  }
+  return {text_.data(), 37};
+}
+
+Response error_response(int status) {
+  return {.status = status, .body = status_line(status).substr(std::strlen("HTTP/1.1 "))};
+}
+
+void render(Buffer& out, const Response& response, Date& date, ConnectionOption connection,
+            bool head_only) {
+  constexpr std::size_t kFixed = 256;  // more than status line, Date, names and numbers ever take
+  const bool with_body = !head_only && response.status != 204;
+  const std::size_t body = with_body ? response.body.size() : 0;
+  Writer writer(
+      out.room(kFixed + response.content_type.size() + response.more.size() + body).data());
+  writer.put(status_line(response.status));
+  writer.put(date.line());
+  if (response.status != 204) {
+    writer.put("Content-Type: ");
+    writer.put(response.content_type);
+    writer.put("\r\nContent-Length: ");
+    writer.put(response.body.size());
+    writer.put("\r\n");
+  }
+  writer.put(response.more);
+  writer.put(connection_line(connection));
+  writer.put("\r\n");
+  if (with_body) response.upper ? writer.put_upper(response.body) : writer.put(response.body);
+  out.commit(writer.size());
+}

@@ -1,0 +1,191 @@
+#include "common/routes.h"
+
+#include <array>
+#include <charconv>
+#include <chrono>
+
+#include "common/ascii.h"
+
+namespace {
+
+constexpr std::string_view kAllow = "Allow: GET, HEAD, POST, OPTIONS\r\n";
+constexpr std::string_view kAllowGet = "Allow: GET, HEAD\r\n";
+constexpr std::string_view kAllowPost = "Allow: POST\r\n";
+constexpr std::string_view kAllowGetPost = "Allow: GET, HEAD, POST\r\n";
+
+Response page(const Request&, Context& context) {
+  return {.content_type = "text/html; charset=utf-8", .body = context.app.page};
+}
+
+Response hello(const Request&, Context&) { return {.body = "hello, world\n"}; }
+
+Response echo(const Request& request, Context&) {
+  const bool typed = !request.content_type.empty();
+  return {.content_type = typed ? request.content_type : "application/octet-stream",
+          .body = request.body};
+}
+
+Response upper_body(const Request& request, Context& context) {
+  Response response = echo(request, context);
+  response.upper = true;
+  return response;
+}
+
+// The value of the first `text` of a query, still escaped.
+std::optional<std::string_view> text_of(std::string_view query) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    if (pair.starts_with("text=")) return pair.substr(5);
+    if (pair == "text") return "";
+    query.remove_prefix(std::min(pair.size() + 1, query.size()));
+  }
+  return std::nullopt;
+}
+
+// Form decoding: '+' is a space, %XX a byte. False on an escape that is none.
+bool unescape(std::string_view text, std::string& out) {
+  out.clear();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out.push_back(text[i] == '+' ? ' ' : text[i]);
+      continue;
+    }
+    if (i + 2 >= text.size() || hex_value(text[i + 1]) < 0 || hex_value(text[i + 2]) < 0)
+      return false;
+    out.push_back(static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2])));
+    i += 2;
+  }
+  return true;
+}
+
+Response upper_query(const Request& request, Context& context) {
+  const auto text = text_of(request.query);
+  if (!text || !unescape(*text, context.scratch)) return error_response(400);
+  return {.body = context.scratch, .upper = true};
+}
+
+void append_member(std::string& json, std::string_view name, std::uint64_t value) {
+  json.append(",\"").append(name).append("\":").append(std::to_string(value));
+}
+
+Response stats(const Request&, Context& context) {
+  const App& app = context.app;
+  const auto total = [&app](Counter Stats::*counter) {
+    std::uint64_t sum = 0;
+    for (const Stats& loop : app.stats) sum += (loop.*counter).get();
+    return sum;
+  };
+  const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - app.started);
+  std::string& json = context.scratch;
+  json.assign("{\"stage\":\"").append(app.stage).append("\"");
+  append_member(json, "uptime_seconds", static_cast<std::uint64_t>(uptime.count()));
+  append_member(json, "connections_open", total(&Stats::open));
+  append_member(json, "connections_accepted", total(&Stats::accepted));
+  append_member(json, "requests", total(&Stats::requests));
+  append_member(json, "bytes_in", total(&Stats::bytes_in));
+  append_member(json, "bytes_out", total(&Stats::bytes_out));
+  append_member(json, "loop_wakeups", total(&Stats::wake_ups));
+  json.append("}\n");
+  return {.content_type = "application/json", .body = json};
+}
+
+using Handler = Response (*)(const Request&, Context&);
+
+struct Route {
+  std::string_view path;
+  std::string_view allow;
+  Handler get;  // HEAD too: what is sent without the body is decided where it is rendered
+  Handler post;
+};
+
+constexpr std::array<Route, 5> kRoutes = {{
+    {"/", kAllowGet, page, nullptr},
+    {"/hello", kAllowGet, hello, nullptr},
+    {"/echo", kAllowPost, nullptr, echo},
+    {"/upper", kAllowGetPost, upper_query, upper_body},
+    {"/stats", kAllowGet, stats, nullptr},
+}};
+
+const Route* find_route(std::string_view path) {
+  for (const Route& route : kRoutes) {
+    if (route.path == path) return &route;
+  }
+  return nullptr;
+}
+
+Handler handler_of(const Route& route, Method method) {
+  switch (method) {
+    case Method::get:
+    case Method::head:
+      return route.get;
+    case Method::post:
+      return route.post;
+    default:
+      return nullptr;
+  }
+}
+
+bool is_server_wide(const Request& request) {
+  return request.method == Method::options && request.path == "*";
+}
+
+Response not_allowed(std::string_view allow) {
+  Response response = error_response(405);
+  response.more = allow;
+  return response;
+}
+
+}  // namespace
+
+std::optional<Response> refuse_unread(const Request& request, const App& app) {
+  if (request.method == Method::unknown) return error_response(501);
+  if (!app.credentials.empty() && request.path != "/hello" &&
+      !authorized(request.authorization, app.credentials)) {
+    Response response = error_response(401);
+    response.more = "WWW-Authenticate: Basic realm=\"reactor lab\", charset=\"UTF-8\"\r\n";
+    return response;
+  }
+  if (request.method == Method::connect) return not_allowed(kAllow);
+  if (is_server_wide(request)) return std::nullopt;
+  const Route* route = find_route(request.path);
+  if (route == nullptr) return error_response(404);
+  if (handler_of(*route, request.method) == nullptr) return not_allowed(route->allow);
+  return std::nullopt;
+}
+
+Response respond(const Request& request, Context& context) {
+  if (const auto refused = refuse_unread(request, context.app)) return *refused;
+  if (is_server_wide(request)) return {.status = 204, .more = kAllow};
+  return handler_of(*find_route(request.path), request.method)(request, context);
+}
+
+bool authorized(std::string_view authorization, std::string_view credentials) {
+  constexpr std::string_view kScheme = "basic";
+  if (!equals_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) return false;
+  authorization.remove_prefix(kScheme.size());
+  if (!authorization.starts_with(' ')) return false;
+  const std::string_view given = trim(authorization);
+  // Every byte is compared, whatever the first difference: the time tells nothing about the secret.
+  std::size_t difference = given.size() ^ credentials.size();
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    difference |= static_cast<std::size_t>(given[i] ^ credentials[i % credentials.size()]);
+  }
+  return difference == 0;
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const std::string_view group = bytes.substr(at, 3);
+    std::uint32_t bits = 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+      bits = bits << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
+    }
+    for (std::size_t i = 0; i < 4; ++i) {
+      text.push_back(i <= group.size() ? kDigits[bits >> (18 - 6 * i) & 63] : '=');
+    }
+  }
+  return text;
+}

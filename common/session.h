@@ -1,0 +1,78 @@
+#pragma once
+// The sans-I/O boundary: bytes in, bytes out. A session knows a protocol and no descriptor; a stage
+// knows descriptors and no protocol. The session keeps the input it could not use yet; the stage
+// keeps the output, because who holds it while the kernel will not take it is what the stages
+// differ in.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "common/buffer.h"
+#include "common/context.h"
+
+class Session {
+ public:
+  // Reading at most this much per wake-up is what keeps a bulk sender from delaying the others.
+  static constexpr std::size_t kChunk = 16 * 1024;
+  // advance() stops here: 10,000 pipelined requests never become 10,000 answers in memory. Below a
+  // block's size, so that the answer that crosses the line still fits.
+  static constexpr std::size_t kHighWater = 12 * 1024;
+  // A peer that still sends after the last word is listened to for so long; then it is hung up on.
+  static constexpr std::uint32_t kMaxDiscard = 64 * 1024 * 1024;
+
+  enum class Phase : std::uint8_t {
+    open,    // may still have something to say
+    linger,  // has said everything: once that is flushed, half-close and discard input for a
+             // second, because closing with unread input resets the connection under the last
+             // answer
+    over,    // has said everything and the peer has too: once it is flushed, close
+  };
+
+  // `streaming`: any byte that moves restarts the idle clock. Otherwise only a complete answer
+  // does.
+  Session(Context& context, bool streaming);
+  virtual ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Input. The stage reads straight into room() and says how much arrived; feed() is both in one.
+  // fed() and sent() return whether the idle clock starts anew.
+  std::span<char> room();
+  bool fed(std::size_t count);
+  void feed(std::string_view bytes);
+  void feed_eof() { eof_ = true; }  // the peer shut down its sending side
+
+  // Appends answers to `out` until it needs more input or `out` holds kHighWater. `last`: the
+  // server drains and no byte waits in the kernel, so what can be answered now is the last answer.
+  virtual void advance(Buffer& out, bool last) = 0;
+
+  // The idle time-out struck. True: `out` holds a last word, send it. False: just close.
+  virtual bool expire(Buffer& out) = 0;
+
+  // Output: the kernel took `count` bytes, and with `flushed` that was all of it.
+  bool sent(std::size_t count, bool flushed);
+
+  Phase phase() const;
+
+ protected:
+  // Nothing left to say: from now on input is counted and dropped. `linger`: a last word was said.
+  void finish(bool linger = true);
+  void answered() { answered_ = true; }  // `out` got a complete answer
+
+  Context& context_;
+  Buffer in_;
+  bool eof_ = false;
+  bool finished_ = false;
+
+ private:
+  const bool streaming_;
+  bool answered_ = false;
+  bool linger_ = false;
+  std::uint32_t discarded_ = 0;
+};
+
+// A new session for a client of that port.
+std::unique_ptr<Session> make_session(Protocol protocol, Context& context);

@@ -1,0 +1,134 @@
+#include "common/socket.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+namespace {
+
+constexpr int kBacklog = 4096;  // the kernel cuts it to net.core.somaxconn
+
+using AddressList = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+
+void set_option(int fd, int level, int option) {
+  const int on = 1;
+  check(setsockopt(fd, level, option, &on, sizeof on), "setsockopt");
+}
+
+UniqueFd listen_at(const addrinfo& address) {
+  UniqueFd fd(socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return fd;
+  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR);
+  set_option(fd.get(), SOL_SOCKET, SO_OOBINLINE);
+  set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY);
+  if (bind(fd.get(), address.ai_addr, address.ai_addrlen) < 0 || listen(fd.get(), kBacklog) < 0) {
+    const int why = errno;
+    fd.reset();
+    errno = why;
+  }
+  return fd;
+}
+
+Io result_of(ssize_t moved) {
+  if (moved >= 0) return {IoResult::done, static_cast<std::size_t>(moved)};
+  return {errno == EAGAIN || errno == EWOULDBLOCK ? IoResult::again : IoResult::failed};
+}
+
+}  // namespace
+
+void UniqueFd::reset(int fd) {
+  if (fd_ >= 0) close(fd_);  // never retried: on Linux it is gone even after EINTR
+  fd_ = fd;
+}
+
+Io read_some(int fd, std::span<char> room) {
+  ssize_t got = 0;
+  do got = recv(fd, room.data(), room.size(), 0);
+  while (got < 0 && errno == EINTR);
+  return got == 0 ? Io{IoResult::eof} : result_of(got);
+}
+
+Io write_some(int fd, std::string_view bytes) {
+  ssize_t sent = 0;
+  do sent = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  while (sent < 0 && errno == EINTR);
+  return result_of(sent);
+}
+
+Accepted accept_client(int listener) {
+  while (true) {
+    UniqueFd fd(accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd) return {IoResult::done, std::move(fd)};
+    switch (errno) {
+      case EAGAIN:
+        return {IoResult::again, {}};
+      case EMFILE:
+      case ENFILE:
+      case ENOBUFS:
+      case ENOMEM:
+        return {IoResult::failed, {}};
+      default:
+        break;  // ECONNABORTED, EINTR, EPROTO ...: that client is gone, the next one is not
+    }
+  }
+}
+
+std::size_t bytes_waiting(int fd) {
+  int count = 0;
+  return ioctl(fd, FIONREAD, &count) == 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+UniqueFd listen_on(const std::string& host, std::uint16_t port, std::string& error) {
+  addrinfo hints{};
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const std::string service = std::to_string(port);
+  if (const int status = getaddrinfo(host.c_str(), service.c_str(), &hints, &found); status != 0) {
+    error = status == EAI_SYSTEM ? std::strerror(errno) : gai_strerror(status);
+    return {};
+  }
+  const AddressList addresses(found, freeaddrinfo);
+  for (const addrinfo* address = addresses.get(); address != nullptr; address = address->ai_next) {
+    UniqueFd fd = listen_at(*address);
+    if (fd) return fd;
+    error = std::strerror(errno);
+    if (errno == EADDRINUSE) break;  // not on another address instead: nobody would look there
+  }
+  return {};
+}
+
+std::string local_address(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  check(getsockname(fd, generic, &size), "getsockname");
+  getnameinfo(generic, size, host.data(), host.size(), port.data(), port.size(),
+              NI_NUMERICHOST | NI_NUMERICSERV);
+  const std::string name(host.data());
+  return (address.ss_family == AF_INET6 ? '[' + name + ']' : name) + ':' + port.data();
+}
+
+timeval to_timeval(std::chrono::microseconds duration) {
+  constexpr std::int64_t kSecond = 1'000'000;
+  return {.tv_sec = duration.count() / kSecond, .tv_usec = duration.count() % kSecond};
+}
+
+int check(int result, const char* call) {
+  if (result >= 0) return result;
+  std::fprintf(stderr, "%s: %s\n", call, std::strerror(errno));
+  std::exit(EXIT_FAILURE);
+}

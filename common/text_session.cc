@@ -1,0 +1,19 @@
+#include "common/text_session.h"
+
+#include "common/ascii.h"
+
+void TextSession::advance(Buffer& out, bool last) {
+  if (out.size() >= kHighWater) return;
+  const std::size_t before = out.size();
+  if (out.empty()) {
+    out.swap(in_);  // the input block becomes the output block: no copy
+  } else {
+    out.append(in_.view());
+  }
+  in_.clear();
+  if (context_.app.text_upper) {
+    const std::span<char> fresh = out.bytes().subspan(before);
+    ascii_upper({fresh.data(), fresh.size()}, fresh.data());
+  }
+  if (eof_ || last) finish(!out.empty());
+}
