@@ -1,0 +1,155 @@
+"""Starting and stopping a stage: the one piece that every tool and test in tests/ shares.
+
+    with Server("02_epoll_reactor", "--idle-timeout", "1") as server:
+        sock = server.connect("http")
+
+Standard library only. Nothing outlives the `with` block: the server is ended by its process id.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+STAGES = ("01_plain_epoll", "02_epoll_reactor", "03_libevent_raw", "04_bufferevent_http")
+LISTENING = re.compile(r"^listening on (?P<host>.+):(?P<port>\d+) \((?P<name>text|http)\)$")
+
+
+def binary(name: str) -> pathlib.Path:
+    """The path of a stage's binary; LAB_BIN names another build's folder (make asan sets it)."""
+    return ROOT / os.environ.get("LAB_BIN", "build") / name
+
+
+class StartError(Exception):
+    """The server did not get as far as listening. Holds what it printed on stderr."""
+
+
+class Server:
+    """A running stage on ports of its own choosing.
+
+    `name` is a stage, or a path to any program that prints the same two lines. `ports` are the
+    listeners it announces. `wrapper` is put in front of the command line (strace, valgrind).
+    """
+
+    def __init__(self, name, *flags, ports=("text", "http"), wrapper=(), env=None, preexec=None,
+                 start_timeout=20.0):
+        self.name = str(name)
+        path = name if os.sep in str(name) else binary(str(name))
+        chosen = [part for port in ports for part in (f"--{port}-port", "0")]
+        self.command = [*map(str, wrapper), str(path), *chosen, *map(str, flags)]
+        self.ports = {}
+        self.host = "127.0.0.1"
+        self._stderr = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr,
+            env={**os.environ, **(env or {})}, preexec_fn=preexec)
+        try:
+            self._read_ports(ports, time.monotonic() + start_timeout)
+        except BaseException:
+            self.kill()
+            raise
+
+    def _read_ports(self, expected, deadline):
+        os.set_blocking(self.process.stdout.fileno(), False)
+        seen = b""
+        while set(self.ports) != set(expected):
+            chunk = self.process.stdout.read()
+            if chunk:
+                seen += chunk
+                for line in seen.decode(errors="replace").splitlines():
+                    if match := LISTENING.match(line):
+                        self.ports[match["name"]] = int(match["port"])
+                        self.host = match["host"].strip("[]")
+            elif chunk == b"" or time.monotonic() > deadline:
+                self.process.poll()
+                raise StartError(f"{self.command}: printed {seen!r}; stderr: {self.stderr()!r}")
+            else:
+                time.sleep(0.002)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def text_port(self) -> int:
+        return self.ports["text"]
+
+    @property
+    def http_port(self) -> int:
+        return self.ports["http"]
+
+    def connect(self, port: str = "http", timeout: float = 10.0) -> socket.socket:
+        """A client's connection to that port; sends at once (TCP_NODELAY)."""
+        sock = socket.create_connection((self.host, self.ports[port]), timeout=timeout)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+    def stderr(self) -> str:
+        """What the server has printed on stderr so far."""
+        self._stderr.seek(0)
+        return self._stderr.read().decode(errors="replace")
+
+    def signal(self, number: int = signal.SIGTERM) -> None:
+        self.process.send_signal(number)
+
+    def wait(self, timeout: float = 15.0) -> int:
+        """The exit status, once the server has ended by itself."""
+        return self.process.wait(timeout)
+
+    def stop(self, timeout: float = 15.0) -> int:
+        """SIGTERM, then the exit status. A server that does not drain in time is killed: -9."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self.process.returncode
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_):
+        self.signal_twice_and_wait()
+        self.process.stdout.close()
+        self._stderr.close()
+
+    def signal_twice_and_wait(self) -> None:
+        """The second signal cuts the drain short; only a server that ignores both is killed."""
+        for _ in range(2):
+            if self.process.poll() is not None:
+                return
+            self.signal(signal.SIGTERM)
+            try:
+                self.process.wait(1.5)
+                return
+            except subprocess.TimeoutExpired:
+                continue
+        self.kill()
+
+    # ---- what the kernel says about the process --------------------------------------------------
+
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def resident(self) -> int:
+        """Resident memory in bytes."""
+        with open(f"/proc/{self.pid}/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def cpu_seconds(self) -> float:
+        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
