@@ -1,0 +1,153 @@
+"""Fixtures: every test that takes `start` or `server` runs once per stage.
+
+    --stage 02     only the stages whose name begins so (repeatable; LAB_STAGES="01 03" does the same)
+    --threads N    start every server with --threads N
+
+A failing test shows what went over the wire and what its servers printed.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import lab  # noqa: E402  (found through the line above)
+import wire  # noqa: E402
+
+# What a sanitizer prints. Its exit status alone would be lost where a test kills the server.
+REPORTS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:")
+
+for name, value in {
+        "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"
+                        ":check_initialization_order=1:exitcode=99",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+        "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:exitcode=66",
+}.items():
+    os.environ.setdefault(name, value)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--stage", action="append", default=[], help="only these stages: 01, 02 ...")
+    parser.addoption("--threads", type=int, default=1, help="--threads of every server")
+
+
+def chosen_stages(config) -> list[str]:
+    """The stages to test, in order."""
+    wanted = config.getoption("--stage") or os.environ.get("LAB_STAGES", "").split()
+    return [s for s in lab.STAGES if not wanted or any(s.startswith(w) for w in wanted)]
+
+
+def pytest_generate_tests(metafunc):
+    if "stage" in metafunc.fixturenames:
+        metafunc.parametrize("stage", chosen_stages(metafunc.config), scope="session")
+
+
+class TestedServer(lab.Server):
+    """A server that knows whether the test meant it to end."""
+
+    meant_to_end = False
+
+    def signal(self, number: int = signal.SIGTERM) -> None:
+        self.meant_to_end |= number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
+        super().signal(number)
+
+    def kill(self) -> None:
+        self.meant_to_end = True
+        super().kill()
+
+    def finish(self) -> list[str]:
+        """Ends the server. What was wrong with it, if anything."""
+        faults = []
+        if self.process.poll() is not None and not self.meant_to_end:
+            faults.append(f"died unasked, status {self.process.returncode}")
+        elif self.process.poll() is None:
+            faults += self._end()
+        if self.process.returncode not in (0, -signal.SIGKILL) and not faults:
+            faults.append(f"ended with status {self.process.returncode}")
+        stderr = self.stderr()
+        faults += [f"printed a {report} report" for report in REPORTS if report in stderr]
+        return faults
+
+    def _end(self) -> list[str]:
+        """A drain cut short by a second signal: partly received requests would take until --grace.
+        The pause keeps the kernel from merging the two signals into one."""
+        self.process.send_signal(signal.SIGCONT)
+        for patience in (0.3, 15):
+            self.signal(signal.SIGTERM)
+            try:
+                self.wait(patience)
+                return []
+            except subprocess.TimeoutExpired:
+                pass
+        self.kill()
+        return ["did not end after two SIGTERM"]
+
+    def shut(self) -> None:
+        self.process.stdout.close()
+        self._stderr.close()
+
+
+@pytest.fixture
+def start(stage, request):
+    """start(*flags, **kwargs) -> lab.Server: this stage, ended and checked after the test."""
+    servers: list[TestedServer] = []
+    request.node.servers = servers
+
+    def factory(*flags, **kwargs) -> TestedServer:
+        threads = request.config.getoption("--threads")
+        if threads > 1 and "--threads" not in flags:
+            flags = (*flags, "--threads", str(threads))
+        server = TestedServer(stage, *flags, **kwargs)
+        servers.append(server)
+        return server
+
+    yield factory
+    faults = []
+    request.node.printed = []
+    for server in servers:
+        faults += [f"{server.name} {fault}" for fault in server.finish()]
+        request.node.printed.append(server.stderr())
+        server.shut()
+    if faults:
+        pytest.fail("\n".join([*faults, *request.node.printed]), pytrace=False)
+
+
+@pytest.fixture
+def server(start):
+    """This stage with its default flags."""
+    return start()
+
+
+@pytest.fixture(autouse=True)
+def fresh_wire_log():
+    wire.LOG.clear()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if not report.failed:
+        return
+    if wire.LOG:
+        report.sections.append(("what went over the wire", "\n".join(wire.LOG)))
+    for server in getattr(item, "servers", ()):
+        if not server._stderr.closed:
+            text = f"{' '.join(server.command)}\n{server.stderr()}"
+            report.sections.append(("server's stderr", text))
+
+
+def eventually(condition, timeout: float = 10.0, what: str = "condition") -> None:
+    """Waits until condition() is true; fails when it never becomes so."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what}: not within {timeout} s")
+        time.sleep(0.01)

@@ -1,0 +1,203 @@
+"""A client of the wire: raw bytes out, answers in, framed by Content-Length.
+
+    with wire.connect(server) as client:
+        client.send(b"GET /hello HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+        assert client.read_response().status == 200
+
+LOG keeps what a test sent and got; conftest.py shows it when the test fails.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import re
+import socket
+import time
+
+LOG: list[str] = []
+SHOWN = 600  # bytes of one entry in LOG
+
+
+def note(direction: str, data: bytes) -> None:
+    more = f" ... {len(data)} bytes" if len(data) > SHOWN else ""
+    LOG.append(f"{direction} {data[:SHOWN]!r}{more}")
+
+
+@dataclasses.dataclass
+class Response:
+    """One answer. Field names are in lower case; `raw` is all of it, as it came."""
+
+    version: str
+    status: int
+    reason: str
+    headers: dict[str, str]
+    body: bytes
+    raw: bytes
+
+    @property
+    def closes(self) -> bool:
+        return self.headers.get("connection", "") == "close"
+
+
+def parse_head(head: bytes) -> Response:
+    """`head` with its empty line. Anything that is not exactly HTTP is an assertion."""
+    assert head.endswith(b"\r\n\r\n"), head
+    status_line, *fields = head[:-4].decode("latin-1").split("\r\n")
+    match = re.fullmatch(r"(HTTP/1\.[01]) (\d{3}) ([A-Z][A-Za-z -]+)", status_line)
+    assert match, f"status line {status_line!r}"
+    headers: dict[str, str] = {}
+    for line in fields:
+        name, colon, value = line.partition(": ")
+        assert colon and name and name.lower() not in headers, f"field line {line!r} in {head!r}"
+        headers[name.lower()] = value
+    return Response(match[1], int(match[2]), match[3], headers, b"", head)
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, sock: socket.socket):
+        self.sock = sock
+        self.rest = bytearray()  # came, but was not asked for yet
+
+    def send(self, data: bytes) -> None:
+        note("sent", data)
+        self.sock.sendall(data)
+
+    def send_pieces(self, pieces, pause: float = 0.0) -> None:
+        """Each piece as a segment of its own (TCP_NODELAY), `pause` seconds apart. A peer that has
+        closed already ends it: what it said is still to be read."""
+        pieces = list(pieces)
+        note(f"sent in {len(pieces)} pieces", b"".join(pieces))
+        for piece in pieces:
+            try:
+                self.sock.sendall(piece)
+            except (BrokenPipeError, ConnectionResetError):
+                return
+            if pause:
+                time.sleep(pause)
+
+    def shutdown(self) -> None:
+        """FIN: nothing more will be sent."""
+        LOG.append("sent FIN")
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def _more(self) -> bool:
+        data = self.sock.recv(65536)
+        note("got", data)
+        self.rest += data
+        return bool(data)
+
+    def _take(self, count: int) -> bytes:
+        taken = bytes(self.rest[:count])
+        del self.rest[:count]
+        return taken
+
+    def read_until(self, end: bytes) -> bytes:
+        while end not in self.rest:
+            assert self._more(), f"closed after {self.rest!r}, {end!r} was still to come"
+        return self._take(self.rest.index(end) + len(end))
+
+    def read_exactly(self, count: int) -> bytes:
+        while len(self.rest) < count:
+            assert self._more(), f"closed after {len(self.rest)} of {count} bytes"
+        return self._take(count)
+
+    def read_response(self, head: bool = False) -> Response:
+        """The next answer; `head`: to a HEAD request, so no body follows."""
+        answer = parse_head(self.read_until(b"\r\n\r\n"))
+        if not head and answer.status >= 200 and answer.status != 204:
+            answer.body = self.read_exactly(int(answer.headers["content-length"]))
+            answer.raw += answer.body
+        return answer
+
+    def read_to_eof(self) -> bytes:
+        """All that still comes. A reset is an error here."""
+        while self._more():
+            pass
+        return self._take(len(self.rest))
+
+    def expect_eof(self) -> None:
+        left = self.read_to_eof()
+        assert left == b"", f"expected the end, got {left!r}"
+
+    def expect_silence(self, seconds: float) -> None:
+        """Neither bytes nor FIN come for so long."""
+        timeout = self.sock.gettimeout()
+        self.sock.settimeout(seconds)
+        try:
+            data = self.sock.recv(65536)
+            raise AssertionError(f"expected silence, got {data!r}")
+        except TimeoutError:
+            pass
+        finally:
+            self.sock.settimeout(timeout)
+
+    def close(self) -> None:
+        self.sock.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+
+def connect(server, port: str = "http", timeout: float = 20.0) -> Client:
+    return Client(server.connect(port, timeout=timeout))
+
+
+def request(method: str, target: str, *fields: str, body: bytes = b"", version: str = "1.1",
+            host: str | None = "lab") -> bytes:
+    """The bytes of a request. A body gets its Content-Length."""
+    lines = [f"{method} {target} HTTP/{version}"]
+    if host is not None:
+        lines.append(f"Host: {host}")
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, *fields, "", ""]).encode("latin-1") + body
+
+
+def chunked(*chunks: bytes, extension: bytes = b"", trailer: bytes = b"") -> bytes:
+    """A chunked body."""
+    sized = [b"%x%s\r\n%s\r\n" % (len(chunk), extension, chunk) for chunk in chunks]
+    return b"".join(sized) + b"0\r\n" + trailer + b"\r\n"
+
+
+def byte_by_byte(data: bytes) -> list[bytes]:
+    return [data[i:i + 1] for i in range(len(data))]
+
+
+def random_split(data: bytes, rng: random.Random, cuts: int = 4) -> list[bytes]:
+    places = sorted(rng.randrange(len(data) + 1) for _ in range(cuts))
+    return [data[a:b] for a, b in zip([0, *places], [*places, len(data)]) if a < b]
+
+
+def exchange(server, data: bytes, port: str = "http", pieces=None) -> bytes:
+    """Sends `data` (cut into `pieces`, if given), then FIN; all that comes back."""
+    with connect(server, port) as client:
+        client.send_pieces(pieces or [data])
+        client.shutdown()
+        return client.read_to_eof()
+
+
+def responses(data: bytes, heads: tuple[int, ...] = ()) -> list[Response]:
+    """What came back, cut into answers. `heads`: the indices of the answers to HEAD."""
+    out = []
+    while data:
+        end = data.index(b"\r\n\r\n") + 4
+        answer = parse_head(data[:end])
+        if len(out) not in heads and answer.status >= 200 and answer.status != 204:
+            size = int(answer.headers["content-length"])
+            answer.body = data[end:end + size]
+            assert len(answer.body) == size, f"cut short: {data!r}"
+            answer.raw += answer.body
+        out.append(answer)
+        data = data[len(answer.raw):]
+    return out
+
+
+def strip_date(data: bytes) -> bytes:
+    """Without the Date fields' values."""
+    return re.sub(rb"\r\nDate: [^\r]*\r\n", b"\r\nDate: -\r\n", data)
