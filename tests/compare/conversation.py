@@ -1,0 +1,515 @@
+"""Conversations with a server, as text files: what clients send, and what they must get.
+
+A file is read from top to bottom, one step a line:
+
+    title: Two requests on one connection        what `make diff` shows next to the name
+    flags: --idle-timeout 0.5                    flags for the server (optional)
+    files: 12                                    its limit of open descriptors (optional)
+    let HELLO = "GET /hello HTTP/1.1\\r\\n"        a name for bytes; they may go on on the next line,
+                "Host: lab\\r\\n\\r\\n"              indented
+    * the first request                          a caption for the steps that follow (optional)
+    c1 connects to http                          or to text; clients are called c1, c2 ...
+    c1 sends HELLO "more" "x" * 1000             bytes are names and strings, one after the other
+    c1 sends "abc" byte by byte                  each byte in a packet of its own
+    c1 receives "HTTP/1.1 200 OK\\r\\nDate: <date>\\r\\n..."    exactly these bytes; <date> is any date
+    c1 receives nothing for 0.2 s
+    c1 half-closes                               says that it will send no more
+    c1 is closed                                 the server ends the connection, and not by a reset
+    c1 closes        c1 resets                   the client goes, politely or not
+    server gets SIGTERM
+    server exits with 0
+    pause 0.2 s
+
+A client reads only where a step says so; until then bytes wait in the kernel. Each step begins when
+the server has dealt with the one before and sleeps. A line that starts with # is a comment.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import fcntl
+import pathlib
+import re
+import resource
+import select
+import shlex
+import signal
+import socket
+import struct
+import sys
+import termios
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import lab  # noqa: E402
+
+FOLDER = pathlib.Path(__file__).resolve().parent / "conversations"
+PATIENCE = 8.0  # an answer that takes longer is taken for none; bounds the run, judges no speed
+QUIET = 0.15  # a wrong answer is over when nothing more has come for so long
+ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "0": "\0", "\\": "\\", '"': '"'}
+DATE = re.compile(rb"Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n")
+DATE_MARK = b"Date: <date>\r\n"
+DATE_EXTRA = len("Sat, 21 Nov 2026 12:00:00 GMT") - len("<date>")
+
+
+class WrongStep(Exception):
+    """A step that cannot be understood; the text starts with file:line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    line: int
+    text: str  # as written, long strings cut
+    caption: str
+    verb: str
+    client: str = ""
+    data: bytes = b""
+    value: str = ""
+
+
+@dataclasses.dataclass
+class Conversation:
+    path: pathlib.Path
+    title: str = ""
+    flags: list[str] = dataclasses.field(default_factory=list)
+    files: int = 0
+    steps: list[Step] = dataclasses.field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def ports(self) -> set[str]:
+        return {step.value for step in self.steps if step.verb == "connects"}
+
+
+# ---- reading a file ------------------------------------------------------------------------------
+
+TOKEN = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([A-Z][A-Z0-9_]*))(?:\s*\*\s*(\d+))?')
+NUMBER = r"(\d+(?:\.\d+)?) s"
+STEPS = (  # pattern, verb; the groups are client and value
+    (r"(c\d) connects to (text|http)", "connects"),
+    (r"(c\d) receives nothing for " + NUMBER, "silence"),
+    (r"(c\d) half-closes()", "half-closes"),
+    (r"(c\d) is closed()", "end"),
+    (r"(c\d) closes()", "closes"),
+    (r"(c\d) resets()", "resets"),
+    (r"()server gets (SIGTERM|SIGINT|SIGHUP)", "signal"),
+    (r"()server exits with (\d+)", "exit"),
+    (r"()pause " + NUMBER, "pause"),
+)
+
+
+def unescape(text: str) -> bytes:
+    out = bytearray()
+    at = 0
+    while at < len(text):
+        char = text[at]
+        if char != "\\":
+            out += char.encode()
+            at += 1
+        elif hexa := re.match(r"x([0-9a-fA-F]{2})", text[at + 1:]):
+            out.append(int(hexa[1], 16))
+            at += 4
+        elif text[at + 1] in ESCAPES:
+            out += ESCAPES[text[at + 1]].encode()
+            at += 2
+        else:
+            raise ValueError(f"\\{text[at + 1]} is no escape (\\r \\n \\t \\0 \\\\ \\\" \\xHH are)")
+    return bytes(out)
+
+
+def parse_bytes(text: str, names: dict[str, bytes]) -> tuple[bytes, str]:
+    """The bytes that `text` starts with, and what stands behind them."""
+    data, found = b"", False
+    while match := TOKEN.match(text):
+        quoted, name, times = match.groups()
+        if name is not None and name not in names:
+            raise ValueError(f"{name} is not defined (let {name} = ...)")
+        data += (unescape(quoted) if name is None else names[name]) * int(times or 1)
+        text, found = text[match.end():], True
+    if not found:
+        raise ValueError(f"bytes in double quotes expected, not {text.strip()[:30]!r}")
+    return data, text.strip()
+
+
+def shorten(text: str, width: int = 64) -> str:
+    return text if len(text) <= width else text[:width - 1] + "…"
+
+
+class Reader:
+    """Turns the lines of a file into a Conversation."""
+
+    def __init__(self, path: pathlib.Path):
+        self.conversation = Conversation(path)
+        self.names: dict[str, bytes] = {}
+        self.caption = ""
+        self.clients: set[str] = set()
+
+    def read(self, text: str) -> Conversation:
+        for number, line in self.logical_lines(text):
+            try:
+                self.take(number, line)
+            except ValueError as why:
+                raise WrongStep(f"{self.conversation.path}:{number}: {why}") from None
+        if not self.conversation.steps:
+            raise WrongStep(f"{self.conversation.path}:1: no step in this file")
+        return self.conversation
+
+    @staticmethod
+    def logical_lines(text: str):
+        """Lines with their continuations (indented) joined, comments and empty lines left out."""
+        joined: list[tuple[int, str]] = []
+        for number, line in enumerate(text.splitlines(), 1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            if line[0].isspace() and joined:
+                joined[-1] = (joined[-1][0], f"{joined[-1][1]} {line.strip()}")
+            else:
+                joined.append((number, line.strip()))
+        return joined
+
+    def take(self, number: int, line: str) -> None:
+        conversation = self.conversation
+        if line.startswith("title:"):
+            conversation.title = line[6:].strip()
+        elif line.startswith("flags:"):
+            conversation.flags = shlex.split(line[6:])
+        elif match := re.fullmatch(r"files:\s*(\d+)", line):
+            conversation.files = int(match[1])
+        elif line.startswith("*"):
+            self.caption = line[1:].strip()
+        elif match := re.match(r"let ([A-Z][A-Z0-9_]*) =", line):
+            self.names[match[1]], rest = parse_bytes(line[match.end():], self.names)
+            self.nothing_behind(rest)
+        else:
+            conversation.steps.append(self.step(number, line))
+
+    def step(self, number: int, line: str) -> Step:
+        def make(verb: str, client: str, data: bytes = b"", value: str = "") -> Step:
+            self.check_client(client, verb)
+            return Step(number, shorten(line), self.caption, verb, client, data, value)
+
+        for pattern, verb in STEPS:
+            if match := re.fullmatch(pattern, line):
+                return make(verb, match[1], value=match[2])
+        if match := re.match(r"(c\d) (sends|receives)\b", line):
+            data, rest = parse_bytes(line[match.end():], self.names)
+            if match[2] == "sends" and rest == "byte by byte":
+                return make("sends", match[1], data, "byte by byte")
+            self.nothing_behind(rest)
+            return make(match[2], match[1], data)
+        raise ValueError(f"no such step: {shorten(line)!r} (all steps are in "
+                         f"{pathlib.Path(__file__).name})")
+
+    def check_client(self, client: str, verb: str) -> None:
+        if verb == "connects":
+            if client in self.clients:
+                raise ValueError(f"{client} is connected already")
+            self.clients.add(client)
+        elif client and client not in self.clients:
+            raise ValueError(f"{client} is not connected")
+
+    @staticmethod
+    def nothing_behind(rest: str) -> None:
+        if rest:
+            raise ValueError(f"cannot understand {shorten(rest, 30)!r}")
+
+
+def load(path: pathlib.Path) -> Conversation:
+    return Reader(path).read(path.read_text(encoding="utf-8"))
+
+
+def load_all() -> list[Conversation]:
+    return [load(path) for path in sorted(FOLDER.glob("*.conv"))]
+
+
+def find(name: str) -> Conversation:
+    """By name, or by path if it has a slash."""
+    path = pathlib.Path(name) if "/" in name else FOLDER / f"{name}.conv"
+    if not path.is_file():
+        known = " ".join(sorted(p.stem for p in FOLDER.glob("*.conv")))
+        raise WrongStep(f"no conversation {name!r}; there are: {known}")
+    return load(path)
+
+
+# ---- playing it ----------------------------------------------------------------------------------
+
+@dataclasses.dataclass(frozen=True)
+class Observation:
+    """What one step saw: equal bytes mean the same behaviour."""
+    step: Step
+    expected: bytes
+    got: bytes
+
+    @property
+    def same(self) -> bool:
+        return self.expected == self.got
+
+    @property
+    def at(self) -> int:
+        """The first differing byte."""
+        pairs = zip(self.expected, self.got)
+        return next((i for i, (a, b) in enumerate(pairs) if a != b),
+                    min(len(self.expected), len(self.got)))
+
+
+class Client:
+    def __init__(self, address: tuple[str, int]):
+        self.socket = socket.create_connection(address, timeout=PATIENCE)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setblocking(False)
+        self.unsent = b""
+        self.unread = b""
+        self.shut = False  # half-close as soon as all is sent
+        self.ended = ""  # "end" or "reset", once the server has ended it
+
+    def push(self) -> bool:
+        """Sends what the kernel takes. True: something moved."""
+        moved = False
+        try:
+            while self.unsent:
+                self.unsent = self.unsent[self.socket.send(self.unsent[:1 << 16]):]
+                moved = True
+            if self.shut:
+                self.shut = False
+                self.socket.shutdown(socket.SHUT_WR)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.unsent, self.shut = b"", False  # the reading side says what happened
+        return moved
+
+    def pull(self) -> bool:
+        """Reads what has come. True: something did."""
+        try:
+            piece = self.socket.recv(1 << 18)
+        except BlockingIOError:
+            return False
+        except OSError as why:
+            self.ended = "reset" if why.errno == errno.ECONNRESET else str(why)
+            return True
+        if not piece:
+            self.ended = "end"
+        self.unread += piece
+        return True
+
+    def in_flight(self) -> bool:
+        """Bytes are on their way: the server's kernel has not got them yet."""
+        if self.socket.fileno() < 0:
+            return False
+        count = fcntl.ioctl(self.socket.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+        return struct.unpack("i", count)[0] != 0
+
+    def close(self, reset: bool = False) -> None:
+        if self.socket.fileno() >= 0:
+            if reset:
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                       struct.pack("ii", 1, 0))
+            self.socket.close()
+
+
+def sleeps(pid: int) -> bool:
+    """The process waits for something to happen (or is gone)."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] in "SZX"
+    except FileNotFoundError:
+        return True
+
+
+class Player:
+    """Plays a conversation against a running server."""
+
+    def __init__(self, server: lab.Server, conversation: Conversation, asleep=None,
+                 after_step=lambda step: None):
+        self.server = server
+        self.conversation = conversation
+        self.asleep = asleep or (lambda: sleeps(server.pid))
+        self.after_step = after_step
+        self.clients: dict[str, Client] = {}
+        self.observations: list[Observation] = []
+        self.exited = False
+
+    def play(self) -> list[Observation]:
+        try:
+            for step in self.conversation.steps:
+                self.do(step)
+                self.settle()
+                self.after_step(step)
+            self.nothing_left()
+        finally:
+            for client in self.clients.values():
+                client.close()
+        return self.observations
+
+    def do(self, step: Step) -> None:
+        verb = step.verb
+        client = self.clients.get(step.client)
+        if verb == "connects":
+            address = (self.server.host, self.server.ports[step.value])
+            self.clients[step.client] = Client(address)
+        elif verb == "sends":
+            pieces = [bytes([b]) for b in step.data] if step.value else [step.data]
+            for piece in pieces:
+                client.unsent += piece
+                self.settle()
+        elif verb == "half-closes":
+            client.shut = True
+        elif verb in ("closes", "resets"):
+            client.close(reset=verb == "resets")
+        elif verb == "signal":
+            self.server.signal(getattr(signal, step.value))
+        elif verb == "pause":
+            self.pump(float(step.value))
+        else:
+            self.observe(step, client)
+
+    def observe(self, step: Step, client: Client | None) -> None:
+        if step.verb == "receives":
+            seen = (step.data, self.receive(client, step.data))
+        elif step.verb == "silence":
+            deadline = time.monotonic() + float(step.value)
+            self.read_until(client, lambda: client.unread or time.monotonic() > deadline)
+            seen = (b"", self.take(client) + client.ended.encode())
+        elif step.verb == "end":
+            self.read_until(client, lambda: client.ended)
+            seen = (b"end", self.take(client) + (client.ended or "still open").encode())
+        else:
+            seen = (step.value.encode(), self.exit_status().encode())
+            self.exited = True
+        self.observations.append(Observation(step, *seen))
+
+    def receive(self, client: Client, expected: bytes) -> bytes:
+        size = len(expected) + DATE_EXTRA * expected.count(DATE_MARK)
+
+        def wrong() -> bool:
+            text = DATE.sub(DATE_MARK, client.unread[:size])
+            text = re.sub(rb"Date: [^\r\n]*\r?\Z", b"Date: ", text)
+            return not expected.startswith(text)
+
+        self.read_until(client, lambda: len(client.unread) >= size or wrong())
+        if len(client.unread) < size or wrong():
+            return self.take_all(client)
+        return self.take(client, size)
+
+    def take_all(self, client: Client) -> bytes:
+        """A wrong answer: whatever comes until it is quiet belongs to it, so that the next step
+        starts afresh."""
+        last, size = time.monotonic(), -1
+
+        def quiet() -> bool:
+            nonlocal last, size
+            if size != len(client.unread):
+                last, size = time.monotonic(), len(client.unread)
+            return time.monotonic() - last > QUIET
+
+        self.read_until(client, quiet)
+        return self.take(client)
+
+    @staticmethod
+    def take(client: Client, size: int | None = None) -> bytes:
+        size = len(client.unread) if size is None else size
+        piece, client.unread = client.unread[:size], client.unread[size:]
+        return DATE.sub(DATE_MARK, piece)
+
+    def exit_status(self) -> str:
+        deadline = time.monotonic() + PATIENCE
+        while self.server.process.poll() is None and time.monotonic() < deadline:
+            self.pump(0.01)
+        status = self.server.process.poll()
+        return "still running" if status is None else str(status)
+
+    def read_until(self, client: Client, done) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not done() and not client.ended and time.monotonic() < deadline:
+            self.push_all()
+            if not client.pull():
+                select.select([client.socket], [], [], 0.005)
+
+    def push_all(self) -> bool:
+        return any([c.push() for c in self.clients.values() if c.socket.fileno() >= 0])
+
+    def pump(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.push_all()
+            time.sleep(min(left, 0.005))
+
+    def settle(self) -> None:
+        """Until the server has dealt with all it was sent and sleeps. What cannot be sent, because
+        the server does not read at the moment, waits: two looks that find no change are enough."""
+        deadline = time.monotonic() + PATIENCE
+        calm = 0
+        while calm < 3 and time.monotonic() < deadline:
+            moved = self.push_all()
+            busy = moved or not self.asleep()
+            stuck = any(c.unsent for c in self.clients.values())
+            if not stuck:
+                busy = busy or any(c.in_flight() for c in self.clients.values())
+            calm = 0 if busy else calm + 1
+            time.sleep(0.02 if stuck else 0.0005)
+
+    def nothing_left(self) -> None:
+        """What came and was not asked for is a difference too, and so is a server that died."""
+        last = self.conversation.steps[-1]
+        for name, client in self.clients.items():
+            while client.socket.fileno() >= 0 and not client.ended and client.pull():
+                pass
+            if client.unread:
+                step = dataclasses.replace(last, text=f"{name} is left with", client=name)
+                self.observations.append(Observation(step, b"", self.take(client)))
+        if not self.exited and self.server.process.poll() is not None:
+            self.died(f"exit status {self.server.process.returncode}")
+
+    def died(self, how: str) -> None:
+        step = dataclasses.replace(self.conversation.steps[-1], text="server ends", client="")
+        seen = f"{how}; stderr: {self.server.stderr()[-2000:]}".encode()
+        self.observations.append(Observation(step, b"", seen))
+
+
+def limit_files(count: int):
+    """For the server's process: no more descriptors than that."""
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count)) if count else None
+
+
+def play(conversation: Conversation, target: str, ports=("text", "http")) -> list[Observation]:
+    """Starts that server, plays, and ends it: it has to exit with 0."""
+    with lab.Server(target, *conversation.flags, ports=ports,
+                    preexec=limit_files(conversation.files)) as server:
+        player = Player(server, conversation)
+        player.play()
+        if not player.exited and (status := server.stop()) != 0 and not any(
+                o.step.text == "server ends" for o in player.observations):
+            player.died(f"exit status {status}")
+        return player.observations
+
+
+# ---- showing a difference ------------------------------------------------------------------------
+
+def printable(data: bytes) -> str:
+    """As it would be written in a .conv file."""
+    text = data.decode("utf-8", errors="backslashreplace")
+    named = {"\r": "\\r", "\n": "\\n", "\t": "\\t", "\0": "\\0", '"': '\\"'}
+    return "".join(named.get(c, c if c.isprintable() else f"\\x{ord(c):02x}") for c in text)
+
+
+def context(data: bytes, at: int, before: int = 16, after: int = 24) -> str:
+    """The bytes around an offset, with a mark in front of it."""
+    start = max(0, at - before)
+    left = ("…" if start else "") + printable(data[start:at])
+    if at >= len(data):
+        return f'"{left}" and no more'
+    return f'"{left}»{printable(data[at:at + after])}{"…" if at + after < len(data) else ""}"'
+
+
+def difference(seen: Observation, conversation: Conversation) -> list[str]:
+    """First differing byte, with context on both sides."""
+    path = conversation.path
+    if path.is_relative_to(lab.ROOT):
+        path = path.relative_to(lab.ROOT)
+    return [f"{path}:{seen.step.line}: {shorten(seen.step.text, 48)}: byte {seen.at} differs",
+            f"  expected {context(seen.expected, seen.at)}",
+            f"  got      {context(seen.got, seen.at)}"]
