@@ -126,6 +126,14 @@ def server(start):
     return start()
 
 
+@pytest.fixture
+def plain(start, monkeypatch):
+    """`start`, but with the build that has no sanitizers: for measurements (their allocators keep
+    what was freed) and for strace and valgrind (which do not go together with them)."""
+    monkeypatch.delenv("LAB_BIN", raising=False)
+    return start
+
+
 @pytest.fixture(autouse=True)
 def fresh_wire_log():
     wire.LOG.clear()
