@@ -60,7 +60,7 @@ class Writer {
  public:
   explicit Writer(char* at) : start_(at), at_(at) {}
   void put(std::string_view piece) {
-    std::memcpy(at_, piece.data(), piece.size());
+    if (!piece.empty()) std::memcpy(at_, piece.data(), piece.size());  // empty may be null
     at_ += piece.size();
   }
   void put(std::size_t number) { at_ = std::to_chars(at_, at_ + 20, number).ptr; }
