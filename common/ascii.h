@@ -34,14 +34,16 @@ constexpr int hex_value(char c) {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-// `lower` is written in lower case: letters, digits and '-' only.
-constexpr bool equals_ignoring_case(std::string_view text, std::string_view lower) {
-  if (text.size() != lower.size()) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if ((c >= 'A' && c <= 'Z' ? c | 0x20 : c) != lower[i]) return false;
-  }
-  return true;
+// `lower` is written in lower case: letters, digits and '-' only; `text` holds no control
+// characters. Setting bit 5 makes a letter lower case and, but for controls, turns nothing else
+// into one of these.
+template <std::size_t N>
+bool equals_ignoring_case(std::string_view text, const char (&lower)[N]) {
+  if (text.size() != N - 1) return false;
+  std::array<char, N - 1> copy;  // of a fixed size: compared in words, not character by character
+  std::memcpy(copy.data(), text.data(), copy.size());
+  for (char& c : copy) c = static_cast<char>(c | 0x20);
+  return std::memcmp(copy.data(), lower, copy.size()) == 0;
 }
 
 constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <utility>
 
 #include "common/ascii.h"
 
@@ -14,78 +15,76 @@ namespace {
 
 // ---- characters -------------------------------------------------------------------------------
 
-enum : std::uint8_t { kToken = 1, kTarget = 2, kHost = 4 };
+enum : std::uint8_t { kToken = 1, kTarget = 2, kPath = 4, kHost = 8, kDigit = 16 };
 
-// token (RFC 9110, 5.6.2); visible ASCII for targets; reg-name and port characters (RFC
-// 3986, 3.2.2).
+// token (RFC 9110, 5.6.2); visible ASCII for targets, without '?' for their path; reg-name
+// characters (RFC 3986, 3.2.2).
 constexpr std::array<std::uint8_t, 256> make_classes() {
   std::array<std::uint8_t, 256> classes{};
   const auto mark = [&](std::string_view characters, std::uint8_t kind) {
     for (const char c : characters) classes[static_cast<unsigned char>(c)] |= kind;
   };
-  for (std::size_t c = 0x21; c <= 0x7e; ++c) classes[c] |= kTarget;
+  for (std::size_t c = 0x21; c <= 0x7e; ++c) classes[c] = c == '?' ? kTarget : kTarget | kPath;
   mark("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", kToken | kHost);
   mark("!#$%&'*+-.^_`|~", kToken);
-  mark("-._~!$&'()*+,;=%", kHost);
+  mark("-._~!$&'()*+,;=", kHost);
+  mark("0123456789", kDigit);
   return classes;
 }
 constexpr std::array<std::uint8_t, 256> kClasses = make_classes();
 
-bool is(std::uint8_t kind, char c) { return (kClasses[static_cast<unsigned char>(c)] & kind) != 0; }
-
-// How many characters of that kind `text` begins with.
-std::size_t span_of(std::uint8_t kind, std::string_view text) {
-  std::size_t n = 0;
-  while (n < text.size() && is(kind, text[n])) ++n;
-  return n;
+// How many characters of that kind stand at `text`. No end is checked: what is scanned is part of a
+// line, behind which stand blanks or a CR, and those are of no kind.
+std::size_t span_of(std::uint8_t kind, const char* text) {
+  const char* at = text;
+  while ((kClasses[static_cast<unsigned char>(*at)] & kind) != 0) ++at;
+  return static_cast<std::size_t>(at - text);
 }
 
 bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
 
 // ---- lines ------------------------------------------------------------------------------------
 
-struct Line {
-  enum Kind : std::uint8_t { kNeedMore, kComplete, kBad } kind = kNeedMore;
-  std::size_t size = 0;  // without its CRLF
-};
+constexpr ParseResult refused(int status) { return {ParseResult::kRefused, status}; }
 
-// The line that starts at `start`. `looked` remembers where the search stopped, for the next call.
-Line find_line(std::string_view text, std::size_t start, std::uint32_t& looked) {
-  const std::size_t end = find_control(text, looked);
-  looked = static_cast<std::uint32_t>(end);
-  if (end == text.size()) return {Line::kNeedMore};
-  if (text[end] != '\r') return {Line::kBad};
-  if (end + 1 == text.size()) return {Line::kNeedMore};
-  if (text[end + 1] != '\n') return {Line::kBad};
-  return {Line::kComplete, end - start};
+// Moves `looked` to the CR that ends the line it is in. The line must end within the first `window`
+// bytes; if it cannot, the refusal is `too_long`.
+inline ParseResult find_line_end(std::string_view text, std::size_t window, std::uint16_t& looked,
+                                 int too_long) {
+  const std::string_view seen = text.substr(0, window);
+  const std::size_t end = find_control(seen, looked);
+  looked = static_cast<std::uint16_t>(end);
+  if (end + 1 < seen.size()) {
+    const bool crlf = seen[end] == '\r' && seen[end + 1] == '\n';
+    return crlf ? ParseResult{ParseResult::kComplete} : refused(400);
+  }
+  if (end < seen.size() && seen[end] != '\r') return refused(400);
+  return seen.size() < window ? ParseResult{} : refused(too_long);
 }
 
 // ---- values -----------------------------------------------------------------------------------
 
-// uri-host [ ":" port ] (RFC 9110, section 7.2). Empty is allowed: a target without an authority.
-bool valid_host(std::string_view value) {
-  std::size_t host = 0;
+// The size of the host that `value` begins with: an address in brackets, or a name with %XX
+// escapes.
+std::size_t host_size(std::string_view value) {
   if (value.starts_with('[')) {
-    host = value.find(']');
-    if (host == std::string_view::npos || host == 1) return false;
-    for (const char c : value.substr(1, host - 1)) {
-      if (hex_value(c) < 0 && c != ':' && c != '.') return false;
-    }
-    ++host;
-  } else {
-    host = span_of(kHost, value);
-    for (std::size_t i = value.find('%'); i < host; i = value.find('%', i + 1)) {
-      if (i + 2 >= host || hex_value(value[i + 1]) < 0 || hex_value(value[i + 2]) < 0) return false;
-    }
+    const std::size_t size = value.find_first_not_of("0123456789abcdefABCDEF:.", 1);
+    return size != std::string_view::npos && size > 1 && value[size] == ']' ? size + 1 : 0;
   }
-  std::string_view port = value.substr(host);
-  if (port.empty()) return true;
-  if (!port.starts_with(':')) return false;
-  port.remove_prefix(1);
-  for (const char c : port) {
-    if (!is_digit(c)) return false;
+  std::size_t size = span_of(kHost, value.data());
+  while (size + 2 < value.size() && value[size] == '%' && hex_value(value[size + 1]) >= 0 &&
+         hex_value(value[size + 2]) >= 0) {
+    size += 3 + span_of(kHost, value.data() + size + 3);
   }
-  return host != 0;
+  return size;
+}
+
+// uri-host [ ":" port ] (RFC 9110, section 7.2). Empty is allowed: a target without an authority.
+inline bool valid_host(std::string_view value) {
+  const std::size_t host = host_size(value);
+  if (host == value.size()) return true;
+  if (host == 0 || value[host] != ':') return false;
+  return host + 1 + span_of(kDigit, value.data() + host + 1) == value.size();
 }
 
 Method method_of(std::string_view token) {
@@ -107,8 +106,6 @@ Method method_of(std::string_view token) {
   }
 }
 
-constexpr ParseResult refused(int status) { return {ParseResult::kRefused, status}; }
-
 // The longest request line that is looked at: the longest target, a method, a version.
 constexpr std::size_t kMaxRequestLine = HttpParser::kMaxTarget + 128;
 
@@ -120,21 +117,31 @@ std::size_t find_control_portable(std::string_view text, std::size_t from) {
 }
 
 #ifdef __SSE2__
-// 16 bytes a step: as unsigned bytes, min(b, 0x1f) == b finds everything up to 0x1f; tab is taken
-// out of that, DEL is added.
+namespace {
+
+// A bit for each of 16 bytes that is a control: as unsigned bytes, min(b, 0x1f) == b finds
+// everything up to 0x1f; tab is taken out of that, DEL is added.
+unsigned control_mask(const char* at) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+  const __m128i no_tab = _mm_andnot_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t')), low);
+  const __m128i bad = _mm_or_si128(no_tab, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)));
+  return static_cast<unsigned>(_mm_movemask_epi8(bad));
+}
+
+}  // namespace
+
 std::size_t find_control(std::string_view text, std::size_t from) {
-  const __m128i last_control = _mm_set1_epi8(0x1f);
-  const __m128i tab = _mm_set1_epi8('\t');
-  const __m128i del = _mm_set1_epi8(0x7f);
+  const char* const data = text.data();
   for (; from + 16 <= text.size(); from += 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + from));
-    const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-    const __m128i bad =
-        _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), low), _mm_cmpeq_epi8(bytes, del));
-    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(bad));
+    const unsigned mask = control_mask(data + from);
     if (mask != 0) return from + static_cast<std::size_t>(std::countr_zero(mask));
   }
-  return find_control_portable(text, from);
+  if (text.size() < 16) return find_control_portable(text, from);
+  // The rest is shorter than a step: take the last 16 bytes and drop those that were looked at.
+  const std::size_t last = text.size() - 16;
+  const unsigned mask = control_mask(data + last) >> (from - last);
+  return mask != 0 ? from + static_cast<std::size_t>(std::countr_zero(mask)) : text.size();
 }
 #else
 std::size_t find_control(std::string_view text, std::size_t from) {
@@ -145,46 +152,55 @@ std::size_t find_control(std::string_view text, std::size_t from) {
 // Each line is judged when it is complete, in order, and the limits are windows over the bytes from
 // the message's start: what is refused, and with which status, cannot depend on how bytes were cut.
 ParseResult HttpParser::parse(std::string_view message) {
-  while (true) {
-    const std::size_t window =
-        fields_ == 0 ? line_ + kMaxRequestLine : fields_ + kMaxFieldLines + 2;
-    const Line found = find_line(message.substr(0, window), line_, looked_);
-    if (found.kind == Line::kBad) return refused(400);
-    if (found.kind == Line::kNeedMore) {
-      if (message.size() < window) return {};
-      return refused(fields_ == 0 ? 414 : 431);
+  while (fields_ == 0) {
+    const ParseResult found = find_line_end(message, line_ + kMaxRequestLine, looked_, 414);
+    if (found.kind != ParseResult::kComplete) return found;
+    const std::string_view line = take_line(message);
+    if (line.empty()) {
+      if (std::exchange(skipped_line_, true)) return refused(400);
+    } else {
+      if (const int status = parse_request_line(message, line)) return refused(status);
+      fields_ = line_;
     }
-    const std::string_view line = message.substr(line_, found.size);
-    if (const int status = parse_line(message, line); status != 0) return refused(status);
-    looked_ += 2;
-    line_ = looked_;
-    if (line.empty() && fields_ != 0) return {ParseResult::kComplete};
-    if (line.empty()) skipped_line_ = true;
-    if (!line.empty() && fields_ == 0) fields_ = line_;
   }
+  const std::size_t end = fields_ + kMaxFieldLines;
+  while (true) {
+    const ParseResult found = find_line_end(message, end + 2, looked_, 431);
+    if (found.kind != ParseResult::kComplete) return found;
+    const std::string_view line = take_line(message);
+    if (line.empty()) break;
+    if (line_ > end) return refused(431);
+    if (const int status = parse_field_line(message, line)) return refused(status);
+  }
+  const int status = check_head();
+  return status == 0 ? ParseResult{ParseResult::kComplete} : refused(status);
 }
 
-int HttpParser::parse_line(std::string_view message, std::string_view line) {
-  if (fields_ == 0 && line.empty()) return skipped_line_ ? 400 : 0;
-  if (fields_ == 0) return parse_request_line(message, line);
-  if (line.empty()) return check_head();
-  if (looked_ + 2 > fields_ + kMaxFieldLines) return 431;
-  return parse_field_line(message, line);
+// The line whose end was found; the next one begins behind it.
+std::string_view HttpParser::take_line(std::string_view message) {
+  const std::string_view line(message.data() + line_, looked_ - line_);
+  line_ = looked_ = static_cast<std::uint16_t>(looked_ + 2);
+  return line;
 }
 
 int HttpParser::parse_request_line(std::string_view message, std::string_view line) {
-  const std::size_t method_size = span_of(kToken, line);
-  if (method_size == 0 || method_size == line.size() || line[method_size] != ' ') return 400;
-  method_ = method_of(line.substr(0, method_size));
-  line.remove_prefix(method_size + 1);
-  const std::size_t target_size = span_of(kTarget, line);
-  if (target_size == 0 || target_size == line.size() || line[target_size] != ' ') return 400;
-  if (target_size > kMaxTarget) return 414;
-  const int status = parse_version(line.substr(target_size + 1));
-  return status != 0 ? status : parse_target(message, line.substr(0, target_size));
+  const std::size_t method = span_of(kToken, line.data());
+  if (method == 0 || line.data()[method] != ' ') return 400;
+  method_ = method_of(line.substr(0, method));
+  line.remove_prefix(method + 1);
+  const std::size_t path = span_of(kPath, line.data());
+  const std::size_t target = path + span_of(kTarget, line.data() + path);
+  if (target == 0 || line.data()[target] != ' ') return 400;
+  if (target > kMaxTarget) return 414;
+  if (const int status = parse_version(line.substr(target + 1)); status != 0) return status;
+  path_ = slice(message, line.substr(0, path));
+  query_ = slice(message, line.substr(path, target - path));
+  return line.front() == '/' ? 0 : parse_other_form(message, line.substr(0, target));
 }
 
 int HttpParser::parse_version(std::string_view version) {
+  minor_ = 1;
+  if (version == "HTTP/1.1") return 0;
   if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) ||
       version[6] != '.' || !is_digit(version[7]) || version == "HTTP/0.9") {
     return 400;
@@ -193,33 +209,30 @@ int HttpParser::parse_version(std::string_view version) {
   return version[5] == '1' ? 0 : 505;
 }
 
-// RFC 9112, section 3.2: origin-form, absolute-form, asterisk-form. What is kept is path and query.
-int HttpParser::parse_target(std::string_view message, std::string_view target) {
-  if (target.front() != '/' && method_ != Method::connect &&
-      !(target == "*" && method_ == Method::options)) {
-    const std::size_t scheme = target.find("://");
-    if (scheme == std::string_view::npos) return 400;
-    if (!equals_ignoring_case(target.substr(0, scheme), "http") &&
-        !equals_ignoring_case(target.substr(0, scheme), "https")) {
-      return 400;
-    }
-    target.remove_prefix(scheme + 3);
-    const std::size_t authority = std::min(target.find_first_of("/?"), target.size());
-    if (authority == 0 || !valid_host(target.substr(0, authority))) return 400;
-    target.remove_prefix(authority);
+// What does not begin with '/' (RFC 9112, section 3.2): asterisk-form, CONNECT's authority-form,
+// and absolute-form, of which path and query are kept.
+int HttpParser::parse_other_form(std::string_view message, std::string_view target) {
+  if (method_ == Method::connect || (method_ == Method::options && target == "*")) return 0;
+  const std::size_t scheme = std::min(target.find("://"), target.size());
+  if (!equals_ignoring_case(target.substr(0, scheme), "http") &&
+      !equals_ignoring_case(target.substr(0, scheme), "https")) {
+    return 400;
   }
-  target_ = {static_cast<std::uint16_t>(target.data() - message.data()),
-             static_cast<std::uint16_t>(target.size())};
+  target.remove_prefix(std::min(scheme + 3, target.size()));
+  const std::size_t authority = std::min(target.find_first_of("/?"), target.size());
+  if (authority == 0 || !valid_host(target.substr(0, authority))) return 400;
+  target.remove_prefix(authority);
+  const std::size_t query = std::min(target.find('?'), target.size());
+  path_ = slice(message, target.substr(0, query));
+  query_ = slice(message, target.substr(query));
   return 0;
 }
 
 int HttpParser::parse_field_line(std::string_view message, std::string_view line) {
-  const std::size_t name_size = span_of(kToken, line);
-  if (name_size == 0 || name_size == line.size() || line[name_size] != ':') return 400;
-  const std::string_view name = line.substr(0, name_size);
+  const std::size_t name_size = span_of(kToken, line.data());
+  if (name_size == 0 || line.data()[name_size] != ':') return 400;
+  const std::string_view name(line.data(), name_size);
   const std::string_view value = trim(line.substr(name_size + 1));
-  const Slice slice = {static_cast<std::uint16_t>(value.data() - message.data()),
-                       static_cast<std::uint16_t>(value.size())};
   switch (name.size()) {  // few names share a length: most field lines cost no comparison
     case 4:
       if (!equals_ignoring_case(name, "host")) break;
@@ -236,10 +249,10 @@ int HttpParser::parse_field_line(std::string_view message, std::string_view line
       if (equals_ignoring_case(name, "connection")) parse_connection(value);
       break;
     case 12:
-      if (equals_ignoring_case(name, "content-type")) content_type_ = slice;
+      if (equals_ignoring_case(name, "content-type")) content_type_ = slice(message, value);
       break;
     case 13:
-      if (equals_ignoring_case(name, "authorization")) authorization_ = slice;
+      if (equals_ignoring_case(name, "authorization")) authorization_ = slice(message, value);
       break;
     case 14:
       if (equals_ignoring_case(name, "content-length")) return parse_content_length(value);
@@ -291,15 +304,18 @@ int HttpParser::check_head() const {
 Request HttpParser::request(std::string_view message) const {
   Request request;
   request.method = method_;
-  request.path = target_.of(message);
-  if (const std::size_t mark = request.path.find('?'); mark != std::string_view::npos) {
-    request.query = request.path.substr(mark + 1);
-    request.path = request.path.substr(0, mark);
-  }
-  if (request.path.empty()) request.path = "/";  // http://host, http://host?query
+  request.path = path_.of(message);
+  request.query = query_.of(message);
+  if (!request.query.empty()) request.query.remove_prefix(1);  // the '?'
+  if (request.path.empty()) request.path = "/";                // http://host, http://host?query
   request.content_type = content_type_.of(message);
   request.authorization = authorization_.of(message);
   return request;
+}
+
+HttpParser::Slice HttpParser::slice(std::string_view message, std::string_view part) {
+  return {static_cast<std::uint16_t>(part.data() - message.data()),
+          static_cast<std::uint16_t>(part.size())};
 }
 
 ChunkedDecoder::Piece ChunkedDecoder::next(std::string_view raw) {
@@ -318,12 +334,10 @@ ChunkedDecoder::Piece ChunkedDecoder::next_line(std::string_view raw) {
   const std::size_t window = state_ == State::trailer ? HttpParser::kMaxFieldLines + 2 - fields_
                              : state_ == State::size  ? kMaxExtensionLine + 2
                                                       : 2;
-  const Line found = find_line(raw.substr(0, window), 0, looked_);
-  const int too_long = state_ == State::trailer ? 431 : 400;
-  if (found.kind == Line::kBad) return {refused(400)};
-  if (found.kind == Line::kNeedMore)
-    return {raw.size() < window ? ParseResult{} : refused(too_long)};
-  const std::string_view line = raw.substr(0, found.size);
+  const ParseResult found =
+      find_line_end(raw, window, looked_, state_ == State::trailer ? 431 : 400);
+  if (found.kind != ParseResult::kComplete) return {found};
+  const std::string_view line = raw.substr(0, looked_);
   const std::size_t used = line.size() + 2;
   looked_ = 0;
   int status = 0;
@@ -349,7 +363,7 @@ ChunkedDecoder::Piece ChunkedDecoder::next_line(std::string_view raw) {
 int ChunkedDecoder::parse_trailer_line(std::string_view line) {
   fields_ = static_cast<std::uint16_t>(fields_ + line.size() + 2);
   if (fields_ > HttpParser::kMaxFieldLines) return 431;
-  const std::size_t name = span_of(kToken, line);
+  const std::size_t name = span_of(kToken, line.data());
   return name == 0 || name == line.size() || line[name] != ':' ? 400 : 0;
 }
 

@@ -4,7 +4,7 @@
 #include <cstring>
 
 void HttpSession::advance(Buffer& out, bool last) {
-  while (!finished_) {
+  while (!finished()) {
     if (out.size() >= kHighWater) return;
     const ParseResult found = read_message(out);
     if (found.kind == ParseResult::kComplete) {
@@ -116,7 +116,7 @@ void HttpSession::refuse(Buffer& out, int status) {
 }
 
 bool HttpSession::expire(Buffer& out) {
-  if (finished_ || answered_early_ || !parser_.started()) return false;
+  if (finished() || answered_early_ || !parser_.started()) return false;
   refuse(out, 408);
   return true;
 }

@@ -95,7 +95,9 @@ class Parser {
   void help(std::string_view);
   void version(std::string_view);
   bool applies(const Flag& flag) const {
-    return !stage_.rearm.empty() || flag.set != &Parser::set_rearm;
+    if (flag.set == &Parser::set_rearm) return !stage_.rearm.empty();
+    const bool text = flag.set == &Parser::set_text_port || flag.set == &Parser::set_text_mode;
+    return stage_.text || !text;
   }
 
   const Stage& stage_;
@@ -134,10 +136,11 @@ Options Parser::parse(int argc, char** argv) {
   }
   long_options.push_back({});
   opterr = 0;  // the message is ours: one line that names the flag
+  // '+': in order. Otherwise getopt puts other arguments aside, and argv[at] is not the flag.
   int index = 0;
   while (true) {
     const int at = optind;
-    const int found = getopt_long(argc, argv, ":", long_options.data(), &index);
+    const int found = getopt_long(argc, argv, "+:", long_options.data(), &index);
     if (found == -1) break;
     if (found == ':') fail(std::string(argv[at]) + ": needs a value");
     if (found != 0) fail("unknown flag '" + std::string(argv[at]) + "'");

@@ -12,7 +12,8 @@ struct Stage {
   std::string_view name;  // "01_plain_epoll"
   std::uint16_t number;   // ports 7000 + number and 8000 + number
   std::span<const std::string_view> rearm =
-      {};  // what --rearm takes, the default first; empty: no such flag
+      {};            // what --rearm takes, the default first; empty: no such flag
+  bool text = true;  // has a text port, and the flags for it
 };
 
 struct Options {

@@ -24,9 +24,9 @@ std::span<char> Session::room() {
 bool Session::fed(std::size_t count) {
   context_.stats.bytes_in.add(count);
   in_.commit(count);
-  if (finished_) discarded_ += static_cast<std::uint32_t>(count);
-  if (finished_ || in_.empty()) in_.clear();  // room() may have taken a block for nothing
-  return streaming_ && !finished_ && count != 0;
+  if (finished()) discarded_ += static_cast<std::uint32_t>(count);
+  if (finished() || in_.empty()) in_.clear();  // room() may have taken a block for nothing
+  return streaming_ && !finished() && count != 0;
 }
 
 bool Session::sent(std::size_t count, bool flushed) {
@@ -46,13 +46,12 @@ void Session::feed(std::string_view bytes) {
 }
 
 Session::Phase Session::phase() const {
-  if (!finished_) return Phase::open;
-  return eof_ || !linger_ || discarded_ > kMaxDiscard ? Phase::over : Phase::linger;
+  const bool deaf = eof_ || discarded_ > kMaxDiscard;
+  return phase_ == Phase::linger && deaf ? Phase::over : phase_;
 }
 
 void Session::finish(bool linger) {
-  finished_ = true;
-  linger_ = linger;
+  phase_ = linger ? Phase::linger : Phase::over;
   in_.clear();
 }
 

@@ -65,12 +65,12 @@ class Session {
   Context& context_;
   Buffer in_;
   bool eof_ = false;
-  bool finished_ = false;
+  bool finished() const { return phase_ != Phase::open; }
 
  private:
   const bool streaming_;
   bool answered_ = false;
-  bool linger_ = false;
+  Phase phase_ = Phase::open;
   std::uint32_t discarded_ = 0;
 };
 

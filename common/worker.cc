@@ -134,7 +134,7 @@ int serve(int argc, char** argv, const Stage& stage, Signals signals, void (*run
     workers.push_back(std::make_unique<Worker>(app, stats[i], options, i));
   }
   Worker& first = *workers.front();
-  first.listeners[kText] = listen_or_exit(options, options.text_port, stage);
+  if (stage.text) first.listeners[kText] = listen_or_exit(options, options.text_port, stage);
   first.listeners[kHttp] = listen_or_exit(options, options.http_port, stage);
   if (signals == Signals::signalfd) {
     const sigset_t stop = stop_signals();
@@ -143,14 +143,16 @@ int serve(int argc, char** argv, const Stage& stage, Signals signals, void (*run
   first.peers_ = workers;
   for (std::uint64_t i = 1; i < options.threads; ++i) {
     for (const Protocol port : {kText, kHttp}) {
-      workers[i]->listeners[port] = duplicate(first.listeners[port]);
+      if (first.listeners[port]) workers[i]->listeners[port] = duplicate(first.listeners[port]);
     }
     workers[i]->stop_.reset(check(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd"));
   }
-  print_line(STDOUT_FILENO,
-             "listening on " + local_address(first.listeners[kText].get()) + " (text)");
-  print_line(STDOUT_FILENO,
-             "listening on " + local_address(first.listeners[kHttp].get()) + " (http)");
+  constexpr std::array<const char*, 2> kNames = {" (text)", " (http)"};
+  for (const Protocol port : {kText, kHttp}) {
+    if (!first.listeners[port]) continue;
+    print_line(STDOUT_FILENO,
+               "listening on " + local_address(first.listeners[port].get()) + kNames[port]);
+  }
 
   std::vector<std::jthread> threads;
   try {
