@@ -43,6 +43,7 @@ struct Context {
   Stats& stats;
   BufferPool pool = {};
   Date date = {};
+  std::uint64_t trim_at = 0;  // open connections at which malloc is told to give pages back
   std::string scratch =
       {};  // a body that had to be made; valid until the next request of this loop
 };

@@ -1,5 +1,7 @@
 #include "common/session.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -11,9 +13,20 @@ Session::Session(Context& context, bool streaming)
     : context_(context), in_(context.pool), streaming_(streaming) {
   context_.stats.accepted.add(1);
   context_.stats.open.add(1);
+  context_.trim_at = std::max(context_.trim_at, context_.stats.open.get() / 2);
 }
 
-Session::~Session() { context_.stats.open.subtract(1); }
+// After a storm malloc holds on to pages that are free but not at its heap's end. It is told to
+// give them back each time half of the clients are gone: O(1) for each of them, and never for a
+// few.
+Session::~Session() {
+  constexpr std::uint64_t kFew = 64;
+  context_.stats.open.subtract(1);
+  const std::uint64_t open = context_.stats.open.get();
+  if (open > context_.trim_at || context_.trim_at < kFew) return;
+  context_.trim_at = open / 2;
+  malloc_trim(0);
+}
 
 std::span<char> Session::room() {
   constexpr std::size_t kLeast = 4 * 1024;
