@@ -44,6 +44,7 @@ struct Context {
   BufferPool pool = {};
   Date date = {};
   std::uint64_t trim_at = 0;  // open connections at which malloc is told to give pages back
+  bool trim_again = false;    // a library may free one turn later what the loop let go of
   std::string scratch =
       {};  // a body that had to be made; valid until the next request of this loop
 };

@@ -25,6 +25,7 @@ Session::~Session() {
   const std::uint64_t open = context_.stats.open.get();
   if (open > context_.trim_at || context_.trim_at < kFew) return;
   context_.trim_at = open / 2;
+  context_.trim_again = true;
   malloc_trim(0);
 }
 

@@ -4,6 +4,8 @@
 // serve() does what every stage's main() would have to do: flags, signals, descriptors, listening
 // sockets, threads. The stage brings `run`, its loop, which each worker calls once.
 
+#include <malloc.h>
+
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -51,6 +53,7 @@ class Worker {
   void wake_up() {
     stats.wake_ups.add(1);
     now = Clock::now();
+    if (std::exchange(context.trim_again, false)) malloc_trim(0);
   }
   Clock::time_point now = Clock::now();
 
