@@ -1,0 +1,69 @@
+"""Fairness: work per connection per wake-up is bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import subprocess
+import sys
+import time
+
+import load
+
+CROWD = """
+import random, sys, time
+sys.path[:0] = [{here!r}, {lab!r}]
+import load
+
+class Target:
+    host, ports = {host!r}, {ports!r}
+
+guests = [load.Guest(load.HELLO * 100_000, "http", fin=False, most=2000) for _ in range(500)]
+with load.Crowd(Target, guests) as crowd:
+    end = time.monotonic() + 60
+    def trimmed():
+        for guest in guests:
+            guest.got.clear()
+        return time.monotonic() > end
+    crowd.until(trimmed, 90, "the load")
+"""
+BULK = """
+import socket, threading
+sock = socket.create_connection(({host!r}, {port}))
+def read():
+    while sock.recv(1 << 20):
+        pass
+threading.Thread(target=read, daemon=True).start()
+data = b"bulk" * (1 << 18)
+while True:
+    sock.sendall(data)
+"""
+
+
+@contextlib.contextmanager
+def processes(*scripts: str):
+    running = [subprocess.Popen([sys.executable, "-c", s], stderr=subprocess.DEVNULL)
+               for s in scripts]
+    try:
+        yield running
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def test_small_requests_beside_a_bulk_stream_and_500_clients(plain):
+    """Fails on a server that reads or answers one connection until nothing is left: the bulk
+    sender then holds the loop for as long as it is faster than the server. The best of three
+    rounds counts, so that a busy machine is not taken for an unfair server."""
+    server = plain()
+    here = pathlib.Path(__file__).resolve().parent
+    crowd = CROWD.format(here=str(here), lab=str(here.parent), host=server.host, ports=server.ports)
+    bulk = BULK.format(host=server.host, port=server.text_port)
+    with processes(crowd, bulk) as running:
+        time.sleep(1.0)
+        rounds = []
+        while len(rounds) < 3 and not any(p99 < 0.1 for p99 in rounds):
+            rounds.append(load.hello_times(server, 200)[197])
+        assert all(process.poll() is None for process in running), "the load has stopped"
+    assert min(rounds) < 0.1, f"p99 of {rounds} s"
