@@ -25,6 +25,7 @@ need 'nc -h 2>&1 | grep -q -- -N' netcat-openbsd
 need 'command -v clang-format' clang-format
 need 'command -v clang-tidy' clang-tidy
 need 'command -v clang++' clang
+need 'ls "$(clang++ -print-runtime-dir)"/libclang_rt.fuzzer*' libclang-rt-dev
 need 'command -v valgrind' valgrind
 [ -z "$missing" ] && exit 0
 

@@ -1,0 +1,33 @@
+# Fuzzing with libFuzzer, and h11 as a second opinion.
+
+FUZZ_TARGETS := parser chunked scan options session
+FUZZ_SAN     := address,undefined,fuzzer-no-link
+FUZZ_OBJ      = $(filter-out %/options.o %/socket.o %/worker.o,$(COMMON_OBJ))
+FUZZ_SECONDS  = $(or $(SECONDS),20)
+
+.PHONY: fuzz fuzz-ci fuzz-build fuzz-test
+fuzz: deps  ## libFuzzer (clang) on each target for SECONDS=20; what it finds is in build/fuzz
+	@$(MAKE) --no-print-directory -s CXX=clang++ SAN=$(FUZZ_SAN) FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz-build
+fuzz-ci: fuzz  ## what CI runs: 20 s each
+
+# Two at a time. The first corpus folder gets what is new, the committed one is only read.
+fuzz-build: $(FUZZ_TARGETS:%=$(BIN)/%_fuzz)
+	@printf '%s\n' $(FUZZ_TARGETS) | xargs -P 2 -I@ tests/fuzz/run.sh $(BIN)/@_fuzz @ $(FUZZ_SECONDS)
+
+$(BIN)/%_fuzz: $(OBJ)/tests/fuzz/%_fuzz.o $(FUZZ_OBJ)
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_FLAGS) -fsanitize=fuzzer $(FUZZ_LINK) -o $@ $^
+$(BIN)/session_fuzz: FUZZ_LINK = -Wl,--wrap=time
+.SECONDARY: $(FUZZ_TARGETS:%=$(OBJ)/tests/fuzz/%_fuzz.o)
+
+# A session behind stdin and stdout: everything but the routes.
+$(BIN)/session_cli: $(OBJ)/tests/fuzz/session_cli.o $(filter-out %/routes.o,$(FUZZ_OBJ))
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_FLAGS) -o $@ $^
+
+asan: fuzz-test
+fuzz-test: deps  ## the parser against Python's h11: who accepts what, and what they read in it
+	@$(MAKE) --no-print-directory -s SAN=$(ASAN) fuzz-test-here
+.PHONY: fuzz-test-here
+fuzz-test-here: $(BIN)/session_cli
+	@LAB_BIN=$(BIN) PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -q tests/fuzz
