@@ -1,0 +1,536 @@
+"""Checked notes: what a note quotes is what the tree holds, and what it shows is what runs.
+
+A note asks for a quote, a link, a diff or an output in a comment of its own line; what stands
+behind the comment is written by `notes.py write` and verified by `notes.py check`:
+
+    <!-- quote 01_plain_epoll/server.cc on_readable -->   the whole function, and a link to its lines
+    <!-- link common/session.h Session::Phase -->         the link alone
+    <!-- diff 01 02 on_readable -->                       what changes from stage 1 to stage 2
+    <!-- run -->            the shell commands in the fence below; their output goes into a second fence
+    <!-- run server=02 -->  the command below is a server; it runs until the note ends
+    <!-- run stop=02 -->    ... or until here: Ctrl-C first, then the commands below
+
+Options of `run`: `quiet` runs without showing the output, `varies` shows it but does not compare
+it, `needs=strace,nc` skips where a program is missing, `seconds=60` allows more than 30.
+The reader's ports (7001, 8002 ...) are replaced by free ones, and back in what is shown.
+
+A translation (notes/zh/NAME) names what it was made from, as `<!-- translation of NAME digest -->`.
+It quotes by itself; its outputs are those of the original.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import dataclasses
+import difflib
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+
+import cpp
+from lab import LISTENING, STAGES
+
+TRANSLATED = ("README.md", "00_sockets.md", *(f"{stage}.md" for stage in STAGES))
+DIRECTIVE = re.compile(r"^<!-- *(\w+)\b *(.*?) *-->$")
+LINK_LINE = re.compile(r"^\[`[^`]+`\]\([^)]*\)(?: · \[`[^`]+`\]\([^)]*\))?$")
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+# What differs between two runs of the same thing.
+NORMALISE = (
+    (re.compile(r"\r"), ""),
+    (re.compile(r"^Date: .*$", re.M), "Date: Sat, 21 Nov 2026 12:00:00 GMT"),
+    (re.compile(r"[ \t]+$", re.M), ""),
+    (re.compile(r'("uptime_seconds"|"loop_wakeups"):\d+'), r"\1:7"),
+)
+
+
+class NoteError(Exception):
+    """A directive that cannot be followed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    note: str
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.note}:{self.line}: {self.what}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Rendered:
+    text: str
+    problems: list[Problem]
+
+
+# ---- blocks of a note ----------------------------------------------------------------------------
+
+
+def fence_end(lines: list[str], at: int) -> int:
+    """The line behind the fenced block that starts at `at`; `at` itself if none starts there."""
+    if at >= len(lines) or not lines[at].startswith("```"):
+        return at
+    for end in range(at + 1, len(lines)):
+        if lines[end].rstrip() == "```":
+            return end + 1
+    raise NoteError("a fenced block is never closed")
+
+
+def fenced(language: str, text: str) -> list[str]:
+    return [f"```{language}", *text.rstrip("\n").split("\n"), "```"]
+
+
+class Tree:
+    """The files that notes talk about."""
+
+    def __init__(self, root: pathlib.Path):
+        self.root = root
+
+    def path(self, name: str) -> pathlib.Path:
+        if not (self.root / name).is_file():
+            raise NoteError(f"there is no file {name}")
+        return self.root / name
+
+    def find(self, file: str, name: str) -> cpp.Definition:
+        try:
+            return cpp.find(self.path(file), name)
+        except cpp.NotFound as missing:
+            raise NoteError(str(missing)) from None
+
+    def stage(self, number: str) -> str:
+        for stage in STAGES:
+            if stage.startswith(number):
+                return f"{stage}/server.cc"
+        raise NoteError(f"there is no stage {number}")
+
+    def notes(self) -> list[pathlib.Path]:
+        folders = (self.root / "notes").glob("**/*.md")
+        return sorted(p for p in (self.root / "README.md", *folders)
+                      if p.is_file() and "solutions" not in p.parts)
+
+
+# ---- commands ------------------------------------------------------------------------------------
+
+
+class Shell:
+    """Types what a note tells its reader to type, in order."""
+
+    def __init__(self, root: pathlib.Path):
+        self.root = root
+        self.servers: dict[str, subprocess.Popen] = {}
+        self.ports: dict[str, str] = {}  # what the reader types -> what it is here
+        hidden = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "SAN", "LAB_BIN", "http_proxy")
+        self.env = {k: v for k, v in os.environ.items() if k not in hidden}
+        self.env |= {"LC_ALL": "C.UTF-8", "NO_COLOR": "1", "COLUMNS": "100"}
+
+    def __enter__(self) -> Shell:
+        return self
+
+    def __exit__(self, *_):
+        for number in list(self.servers):
+            self.stop(number)
+
+    def spawn(self, command: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            ["bash", "-c", command], cwd=self.root, env=self.env, text=True, errors="replace",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True)
+
+    @staticmethod
+    def end(process: subprocess.Popen, number: int) -> None:
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            pass
+
+    def stop(self, number: str) -> None:
+        process = self.servers.pop(number, None)
+        if process is None:
+            raise NoteError(f"no server {number} is running")
+        self.end(process, signal.SIGINT)
+        try:
+            process.wait(3)
+        except subprocess.TimeoutExpired:
+            self.end(process, signal.SIGKILL)
+            process.wait()
+        process.stdout.close()
+
+    def serve(self, number: str, command: str) -> str:
+        if number in self.servers:
+            self.stop(number)  # two of them would not get the same ports either
+        names = ("text", "http") if f"{number}_" in "".join(STAGES) else ("http",)
+        free = " ".join(f"--{name}-port 0" for name in names)
+        if "ARGS='" in command:
+            command = command.replace("ARGS='", f"ARGS='{free} ")
+        elif command.startswith("make "):
+            command += f" ARGS='{free}'"
+        else:
+            command += " " + free
+        self.servers[number] = process = self.spawn("exec " + command)
+        output = ""
+        for _ in names:
+            while not (match := LISTENING.match(line := process.stdout.readline())):
+                if not line:
+                    raise NoteError(f"the server did not start: {output}")
+                output += line
+            self.ports[f"{ {'text': 7, 'http': 8}[match['name']]}0{number}"] = match["port"]
+            output += line
+        return self.readers(output)
+
+    def readers(self, text: str) -> str:
+        for typed, actual in self.ports.items():
+            text = re.sub(rf"\b{actual}\b", typed, text)
+        for pattern, replacement in NORMALISE:
+            text = pattern.sub(replacement, text)
+        return text
+
+    def run(self, commands: str, seconds: float) -> str:
+        for typed, actual in self.ports.items():
+            commands = re.sub(rf"\b{typed}\b", actual, commands)
+        process = self.spawn("set -e\n" + commands)
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.end(process, signal.SIGKILL)
+            raise NoteError(f"not done after {seconds:g} seconds: "
+                            f"{process.communicate()[0]!r}") from None
+        if process.returncode != 0:
+            raise NoteError(f"exit status {process.returncode}: {output.rstrip()}")
+        return self.readers(output)
+
+
+def options_of(arguments: str) -> dict[str, str]:
+    options = {key: value for key, _, value in (word.partition("=") for word in arguments.split())}
+    if unknown := options.keys() - {"server", "stop", "quiet", "varies", "needs", "seconds"}:
+        raise NoteError(f"run has no option {sorted(unknown)[0]}")
+    return options
+
+
+# ---- one note ------------------------------------------------------------------------------------
+
+
+class Note:
+    """Renders a note anew: directives are followed, everything else stays.
+
+    `shell`: None leaves outputs as they are. `original`: what this note is a translation of, already
+    rendered; its outputs are taken over. `strip`: leave out what a program wrote.
+    """
+
+    def __init__(self, tree: Tree, path: pathlib.Path, shell: Shell | None = None,
+                 original: str | None = None, strip: bool = False):
+        self.tree, self.path, self.shell, self.strip = tree, path, shell, strip
+        self.name = str(path.relative_to(tree.root))
+        self.lines = path.read_text(encoding="utf-8").split("\n")
+        self.outputs = None if original is None else outputs_of(original.split("\n"))
+        self.problems: list[Problem] = []
+        self.skipped: list[str] = []
+
+    def render(self) -> Rendered:
+        result: list[str] = []
+        at = 0
+        while at < len(self.lines):
+            directive = DIRECTIVE.match(self.lines[at])
+            try:
+                if directive:
+                    end, block = self.follow(at, directive[1], directive[2])
+                else:
+                    end = max(fence_end(self.lines, at), at + 1)
+                    block = self.lines[at:end]
+            except NoteError as error:
+                self.problems.append(Problem(self.name, at + 1, str(error)))
+                end, block = at + 1, [self.lines[at]]
+            result += block
+            at = end
+        return Rendered("\n".join(result), self.problems)
+
+    def follow(self, at: int, kind: str, arguments: str) -> tuple[int, list[str]]:
+        """The line behind what the directive covers, and what should stand there."""
+        if kind == "translation":
+            return at + 1, [self.lines[at]]
+        if kind == "run":
+            return self.follow_run(at, arguments)
+        make = {"quote": self.quote, "link": self.link, "diff": self.diff}.get(kind)
+        if make is None:
+            raise NoteError(f"unknown directive {kind}")
+        try:
+            block = make(*arguments.split())
+        except TypeError:
+            raise NoteError(f"{kind} {arguments}: wrong number of words") from None
+        end = at + 1 if kind == "link" else fence_end(self.lines, at + 1)
+        if end < len(self.lines) and LINK_LINE.match(self.lines[end]):
+            end += 1
+        if self.strip:
+            block = []
+        elif self.lines[at + 1:end] != block:
+            self.problems.append(Problem(self.name, at + 1, f"{kind} {arguments} is stale"))
+        return end, [self.lines[at], *block]
+
+    def link_to(self, file: str, found: cpp.Definition) -> str:
+        place = f"{file}#L{found.first}-L{found.last}"
+        up = os.path.relpath(self.tree.root / file, self.path.parent)
+        return f"[`{place}`]({up}#L{found.first}-L{found.last})"
+
+    def quote(self, file: str, name: str) -> list[str]:
+        found = self.tree.find(file, name)
+        return [*fenced("cpp", found.text), self.link_to(file, found)]
+
+    def link(self, file: str, name: str) -> list[str]:
+        return [self.link_to(file, self.tree.find(file, name))]
+
+    def diff(self, stage_a: str, stage_b: str, name: str) -> list[str]:
+        files = [self.tree.stage(stage_a), self.tree.stage(stage_b)]
+        a, b = (self.tree.find(file, name) for file in files)
+        lines = difflib.unified_diff(a.text.split("\n"), b.text.split("\n"), lineterm="", n=1000)
+        changes = list(lines)[3:]
+        if not changes:
+            raise NoteError(f"{name} is the same in both stages")
+        links = " · ".join(self.link_to(*pair) for pair in zip(files, (a, b)))
+        return [*fenced("diff", "\n".join(changes)), links]
+
+    def follow_run(self, at: int, arguments: str) -> tuple[int, list[str]]:
+        options = options_of(arguments)
+        behind = fence_end(self.lines, at + 1)
+        if behind == at + 1 or self.lines[at + 1] != "```sh":
+            raise NoteError("run needs a ```sh block on the next line")
+        typed = self.lines[at:behind]
+        end = behind
+        if "quiet" not in options and self.lines[behind:behind + 1] == ["```text"]:
+            end = fence_end(self.lines, behind)
+        if self.strip:
+            return end, typed
+        wanted = self.output(typed, self.lines[behind:end], options)
+        if "quiet" in options:
+            return end, typed
+        stale = wanted != self.lines[behind:end]
+        if stale and ("varies" not in options or behind == end or self.outputs is not None):
+            self.problems.append(Problem(self.name, at + 1, "output is stale:\n" + "\n".join(
+                difflib.unified_diff(self.lines[behind:end], wanted, "note", "now", lineterm=""))))
+        return end, [*typed, *wanted]
+
+    def output(self, typed: list[str], old: list[str], options: dict[str, str]) -> list[str]:
+        commands = "\n".join(typed[2:-1])
+        if self.outputs is not None:
+            if commands not in self.outputs:
+                raise NoteError("the original runs no such commands")
+            return self.outputs[commands]
+        missing = [name for name in options.get("needs", "").split(",")
+                   if name and not shutil.which(name)]
+        if self.shell is None or missing:
+            self.skipped += missing
+            return old
+        if "stop" in options:
+            self.shell.stop(options["stop"])
+        if "server" in options:
+            return fenced("text", self.shell.serve(options["server"], commands))
+        return fenced("text", self.shell.run(commands, float(options.get("seconds", 30))))
+
+
+def outputs_of(lines: list[str]) -> dict[str, list[str]]:
+    """Of a rendered note: commands -> the output block behind them, empty if there is none."""
+    found = {}
+    for at, line in enumerate(lines):
+        directive = DIRECTIVE.match(line)
+        if not directive or directive[1] != "run":
+            continue
+        behind = fence_end(lines, at + 1)
+        shown = "quiet" not in directive[2] and lines[behind:behind + 1] == ["```text"]
+        end = fence_end(lines, behind) if shown else behind
+        found["\n".join(lines[at + 2:behind - 1])] = lines[behind:end]
+    return found
+
+
+# ---- what holds between files --------------------------------------------------------------------
+
+
+def without_fences(lines: list[str]):
+    """(line number, text) of what is prose; code spans are blanked."""
+    at = 0
+    while at < len(lines):
+        end = fence_end(lines, at)
+        if end == at:
+            yield at + 1, re.sub(r"(?<!\[)`[^`]*`(?!\])", "", lines[at])
+            end = at + 1
+        at = end
+
+
+def anchors(lines: list[str]) -> set[str]:
+    """The names that a code host gives to headings."""
+    found: set[str] = set()
+    at = 0
+    while at < len(lines):
+        end = fence_end(lines, at)
+        if end == at:
+            end = at + 1
+            if heading := re.match(r"#+ +(.*)", lines[at]):
+                plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading[1]).lower().replace("`", "")
+                found.add(re.sub(r"[^\w\- ]", "", plain).strip().replace(" ", "-"))
+        at = end
+    return found
+
+
+def check_links(tree: Tree, path: pathlib.Path) -> list[Problem]:
+    name = str(path.relative_to(tree.root))
+    problems = []
+    for number, text in without_fences(path.read_text(encoding="utf-8").split("\n")):
+        for target in LINK.findall(text):
+            file, _, anchor = target.partition("#")
+            if re.match(r"\w+:", target):
+                continue
+            there = (path.parent / file).resolve() if file else path
+            if not there.exists():
+                problems.append(Problem(name, number, f"link to {target}: no such file"))
+            elif anchor and not anchor_exists(there, anchor):
+                problems.append(Problem(name, number, f"link to {target}: no such place in it"))
+    return problems
+
+
+def anchor_exists(path: pathlib.Path, anchor: str) -> bool:
+    lines = path.read_text(encoding="utf-8").split("\n")
+    if path.suffix == ".md":
+        return anchor in anchors(lines)
+    numbers = re.fullmatch(r"L(\d+)(?:-L(\d+))?", anchor)
+    return numbers is not None and int(numbers[2] or numbers[1]) <= len(lines)
+
+
+def check_coverage(tree: Tree) -> list[Problem]:
+    """Every function of a stage's server.cc stands in the stage's note, quoted or linked."""
+    problems = []
+    for stage in STAGES:
+        note = tree.root / "notes" / f"{stage}.md"
+        if not note.is_file():
+            problems.append(Problem(f"notes/{stage}.md", 1, "the stage has no note"))
+            continue
+        file = f"{stage}/server.cc"
+        words = [line.split() for line in note.read_text(encoding="utf-8").split("\n")
+                 if re.match(rf"<!-- (quote|link) {file} ", line)]
+        named = {line[3].partition("#")[0] for line in words}
+        for function in cpp.definitions(tree.path(file)):
+            top = function.name.split("::")[0]
+            if not {function.name, function.name.split("::")[-1], top} & named:
+                problems.append(Problem(f"notes/{stage}.md", 1,
+                                        f"neither quotes nor links {function.name} of {file}"))
+    return problems
+
+
+def digest(tree: Tree, path: pathlib.Path) -> str:
+    """Of what a person wrote: quotes and outputs may change without making a translation old."""
+    text = Note(tree, path, strip=True).render().text
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_translations(tree: Tree) -> list[Problem]:
+    problems = []
+    for name in TRANSLATED:
+        path = tree.root / "notes" / "zh" / name
+        if not path.is_file():
+            continue
+        line, told = translation_line(path)
+        if told != digest(tree, tree.root / "notes" / name):
+            problems.append(Problem(
+                f"notes/zh/{name}", line, f"notes/{name} changed after this translation did: bring "
+                f"it up to date, then say so: make notes-zh-done NOTE={name}"))
+    return problems
+
+
+def translation_line(path: pathlib.Path) -> tuple[int, str]:
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        directive = DIRECTIVE.match(line)
+        if directive and directive[1] == "translation":
+            return number, directive[2].split()[-1]
+    return 1, ""
+
+
+def translation_done(tree: Tree, name: str) -> None:
+    path = tree.root / "notes" / "zh" / name
+    mark = f"<!-- translation of {name} {digest(tree, tree.root / 'notes' / name)} -->"
+    lines = path.read_text(encoding="utf-8").split("\n")
+    number, told = translation_line(path)
+    if told:
+        lines[number - 1] = mark
+    else:
+        lines.insert(0, mark)
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+# ---- all of them ---------------------------------------------------------------------------------
+
+
+def original_of(tree: Tree, path: pathlib.Path) -> pathlib.Path | None:
+    if path.parent.name != "zh":
+        return None
+    return path.parent.parent / path.name
+
+
+def render_all(tree: Tree, paths: list[pathlib.Path], run: bool) -> dict[pathlib.Path, Rendered]:
+    """Notes in their order: an original comes before its translation. Two at a time run commands."""
+    def render(path: pathlib.Path) -> Rendered:
+        if not run:
+            return Note(tree, path).render()
+        with Shell(tree.root) as shell:
+            return Note(tree, path, shell).render()
+
+    originals = [path for path in paths if original_of(tree, path) is None]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        done = dict(zip(originals, pool.map(render, originals)))
+    for path in paths:
+        if source := original_of(tree, path):
+            text = done[source].text if source in done else source.read_text(encoding="utf-8")
+            done[path] = Note(tree, path, original=text).render()
+    return done
+
+
+def check(tree: Tree, run: bool) -> list[Problem]:
+    paths = tree.notes()
+    problems = [p for rendered in render_all(tree, paths, run).values() for p in rendered.problems]
+    for path in paths:
+        problems += check_links(tree, path)
+    return problems + check_coverage(tree) + check_translations(tree)
+
+
+def write(tree: Tree, paths: list[pathlib.Path], run: bool) -> list[Problem]:
+    """Refreshes the notes; returns what could not be followed."""
+    for path, rendered in render_all(tree, paths, run).items():
+        if rendered.text != path.read_text(encoding="utf-8"):
+            path.write_text(rendered.text, encoding="utf-8")
+    return [p for path in paths for p in Note(tree, path).render().problems]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("what", choices=["check", "write", "translated"])
+    parser.add_argument("notes", nargs="*", help="these only (write), or the one (translated)")
+    parser.add_argument("--run", action="store_true", help="run the commands of the notes too")
+    parser.add_argument("--root", type=pathlib.Path, default=pathlib.Path(__file__).parents[2])
+    arguments = parser.parse_intermixed_args()
+    tree = Tree(arguments.root.resolve())
+    if arguments.what == "translated":
+        for name in arguments.notes:
+            translation_done(tree, pathlib.PurePath(name).name)
+        return 0
+    started = time.monotonic()
+    if arguments.what == "check":
+        problems = check(tree, arguments.run)
+    else:
+        paths = [tree.root / name for name in arguments.notes] or tree.notes()
+        problems = write(tree, paths, arguments.run)
+    for problem in problems:
+        print(problem)
+    if problems and arguments.what == "check":
+        print("make notes brings quotes and outputs up to date.")
+    print(f"notes: {len(problems)} problems, {len(tree.notes())} notes, "
+          f"{time.monotonic() - started:.1f} s")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,234 @@
+"""The tool that keeps the notes true, tried on copies of the tree that were made untrue."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import cpp
+import notes
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(name="copy")
+def fixture_copy(tmp_path):
+    """A copy of what the notes talk about."""
+    def ignore(_, names):
+        return [name for name in names if name in ("build", ".git", "__pycache__")]
+    shutil.copytree(ROOT, tmp_path / "lab", ignore=ignore, symlinks=True)
+    tree = notes.Tree(tmp_path / "lab")
+    notes.write(tree, tree.notes(), run=False)  # others may be editing the original right now
+    return tree
+
+
+def edit(tree, name, old, new):
+    path = tree.root / name
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) >= 1, f"{name} does not contain {old!r}"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def line_of(tree, name, text):
+    lines = (tree.root / name).read_text(encoding="utf-8").split("\n")
+    return lines.index(text) + 1
+
+
+def complaints(tree):
+    return [str(problem) for problem in notes.check(tree, run=False)]
+
+
+def test_untouched_copy_is_true(copy):
+    """Catches a checker that complains about what it has just written."""
+    assert complaints(copy) == []
+
+
+def test_changed_function_names_note_and_line(copy):
+    """Catches a checker that compares names but not bodies."""
+    edit(copy, "01_plain_epoll/server.cc", "c.out.consume(sent.bytes);", "c.out.clear();")
+    quote = "quote 01_plain_epoll/server.cc on_writable"
+    line = line_of(copy, "notes/01_plain_epoll.md", f"<!-- {quote} -->")
+    assert f"notes/01_plain_epoll.md:{line}: {quote} is stale" in complaints(copy)
+
+
+def test_moved_function_is_stale_until_written(copy):
+    """Catches a checker that ignores the link to the lines, and a writer that does not mend it."""
+    edit(copy, "02_epoll_reactor/server.cc", "// Stage 2", "// A new line.\n// Stage 2")
+    assert any("02_epoll_reactor.md" in text and "stale" in text for text in complaints(copy))
+    notes.write(copy, copy.notes(), run=False)
+    assert complaints(copy) == []
+
+
+def test_edited_quote_is_stale(copy):
+    """Catches a checker that trusts the note instead of the source."""
+    edit(copy, "notes/02_epoll_reactor.md", "  channel.handler = std::move(handler);", "  // ...")
+    assert any("Reactor::watch is stale" in text for text in complaints(copy))
+
+
+def test_renamed_function_is_an_error(copy):
+    """Catches a missing function that is passed over in silence."""
+    edit(copy, "common/http_session.cc", "HttpSession::read_chunks() {", "HttpSession::chunks() {")
+    assert any("http_session.cc defines no HttpSession::read_chunks" in text
+               for text in complaints(copy))
+
+
+@pytest.mark.parametrize("link, reason", [
+    ("[x](no_such.md)", "no such file"),
+    ("[x](glossary.md#no-such-heading)", "no such place"),
+    ("[x](../01_plain_epoll/server.cc#L99999)", "no such place"),
+])
+def test_dead_link(copy, link, reason):
+    """Catches a checker that does not follow links and anchors."""
+    path = copy.root / "notes/README.md"
+    path.write_text(path.read_text(encoding="utf-8") + link + "\n", encoding="utf-8")
+    assert any("notes/README.md:" in text and reason in text for text in complaints(copy))
+
+
+def test_good_anchors(copy):
+    """Catches a checker that does not know how a code host names headings."""
+    path = copy.root / "notes/README.md"
+    text = path.read_text(encoding="utf-8")
+    text += "\n## A `new` one: yes, 术语!\n\n[x](#a-new-one-yes-术语)\n"
+    path.write_text(text, encoding="utf-8")
+    assert [text for text in complaints(copy) if "no such place" in text] == []
+
+
+def test_function_left_out_of_its_note(copy):
+    """Catches a coverage check that looks for the word instead of the quote."""
+    directive = "<!-- link 03_libevent_raw/server.cc on_signal -->"
+    edit(copy, "notes/03_libevent_raw.md", directive, "on_signal")
+    assert any("neither quotes nor links on_signal" in text for text in complaints(copy))
+
+
+def test_misspelt_directive(copy):
+    """Catches a directive that is taken for an ordinary comment and never checked again."""
+    edit(copy, "notes/01_plain_epoll.md", "<!-- quote ", "<!-- qoute ")
+    assert any("unknown directive qoute" in text for text in complaints(copy))
+
+
+def test_original_changes_after_its_translation(copy):
+    """Catches translations that grow old unnoticed, and a digest that quotes can upset."""
+    zh = copy.root / "notes/zh"
+    zh.mkdir(exist_ok=True)
+    (zh / "00_sockets.md").write_text("# 套接字\n", encoding="utf-8")
+    assert any("zh/00_sockets.md:1: notes/00_sockets.md changed" in t for t in complaints(copy))
+    notes.translation_done(copy, "00_sockets.md")
+    assert complaints(copy) == []
+    edit(copy, "common/socket.cc", "  ssize_t got = 0;", "  ssize_t got = 0;  // so far")
+    notes.write(copy, copy.notes(), run=False)
+    assert complaints(copy) == []
+    edit(copy, "notes/00_sockets.md", "A server has one thread.", "A server has two threads.")
+    assert any("zh/00_sockets.md:1: notes/00_sockets.md changed" in t for t in complaints(copy))
+
+
+# ---- commands ------------------------------------------------------------------------------------
+
+
+def render(tmp_path, text, name="note.md", original=None):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    with notes.Shell(ROOT) as shell:
+        return notes.Note(notes.Tree(tmp_path), path, shell, original).render()
+
+
+def test_output_is_captured_and_compared(tmp_path):
+    """Catches outputs that are written once and never looked at again."""
+    first = render(tmp_path, "<!-- run -->\n```sh\necho one; echo two >&2\n```\n\nText.\n")
+    assert "```text\none\ntwo\n```\n\nText." in first.text
+    assert render(tmp_path, first.text).problems == []
+    stale = render(tmp_path, first.text.replace("\ntwo\n", "\nthree\n"))
+    assert "output is stale" in str(stale.problems[0]) and "+two" in str(stale.problems[0])
+
+
+def test_failing_and_endless_commands(tmp_path):
+    """Catches a runner that ignores exit statuses, or waits for ever."""
+    failed = render(tmp_path, "<!-- run quiet -->\n```sh\nfalse; echo on\n```\n")
+    assert "exit status 1" in str(failed.problems[0])
+    endless = render(tmp_path, "<!-- run quiet seconds=0.3 -->\n```sh\nsleep 60\n```\n")
+    assert "not done after 0.3 seconds" in str(endless.problems[0])
+
+
+def test_missing_program_is_skipped(tmp_path):
+    """Catches a checker that fails where an optional tool is not installed."""
+    text = "<!-- run needs=no-such-program -->\n```sh\nno-such-program\n```\n```text\nkept\n```\n"
+    rendered = render(tmp_path, text)
+    assert rendered.text == text and rendered.problems == []
+
+
+def test_reader_sees_the_ports_he_typed(tmp_path, built):
+    """Catches free ports that leak into the note, and servers that outlive it."""
+    text = ("<!-- run server=01 -->\n```sh\nbuild/01_plain_epoll\n```\n\n"
+            "<!-- run -->\n```sh\ncurl -si http://127.0.0.1:8001/hello\n```\n\n"
+            "<!-- run stop=01 quiet -->\n```sh\n! curl -s http://127.0.0.1:8001/hello\n```\n")
+    rendered = render(tmp_path, text)
+    assert [problem.line for problem in rendered.problems] == [1, 6]  # no output yet, no failure
+    assert "listening on 127.0.0.1:7001 (text)\nlistening on 127.0.0.1:8001 (http)" in rendered.text
+    assert "HTTP/1.1 200 OK\nDate: Sat, 21 Nov 2026 12:00:00 GMT" in rendered.text
+
+
+@pytest.fixture(name="built")
+def fixture_built():
+    if not (ROOT / "build/01_plain_epoll").exists():
+        pytest.skip("the stages are not built: make")
+
+
+def test_translation_takes_the_outputs_of_its_original(tmp_path):
+    """Catches a translation that shows other outputs, or runs other commands, than its original."""
+    original = render(tmp_path, "<!-- run -->\n```sh\necho $RANDOM\n```\n").text
+    same = render(tmp_path, "<!-- run -->\n```sh\necho $RANDOM\n```\n", "zh.md", original)
+    assert same.text == original
+    other = render(tmp_path, "<!-- run -->\n```sh\necho else\n```\n", "zh.md", original)
+    assert "the original runs no such commands" in str(other.problems[0])
+
+
+# ---- finding definitions -------------------------------------------------------------------------
+
+SOURCE = '''#include "x.h"
+namespace {
+struct Point : Base {
+  int x = {0};
+  int norm() const { return x; }
+};
+const std::vector<int> kTable = {{1}, {2}};
+// What it does,
+// and why.
+template <void (*handler)(Point&)>
+void call(int, void* p) {
+  if (*"}" == '}') return;  // }
+}
+void call(long) {}
+}  // namespace
+Point::Point(int a)
+    : Base{a}, x(a) {
+  run([] { return 1; });
+}
+int proto(int);
+'''
+
+
+@pytest.mark.parametrize("name, first, last", [
+    ("Point", 3, 6), ("norm", 5, 5), ("call#1", 8, 13), ("call#2", 14, 14), ("Point::Point", 16, 19),
+])
+def test_definition_is_found(tmp_path, name, first, last):
+    """Catches a scanner that is led astray by braces in literals and initialisers."""
+    path = tmp_path / "x.cc"
+    path.write_text(SOURCE, encoding="utf-8")
+    found = cpp.find(path, name)
+    assert (found.first, found.last) == (first, last)
+
+
+@pytest.mark.parametrize("name, reason", [
+    ("proto", "defines no proto"), ("kTable", "defines no kTable"), ("call", "2 times"),
+    ("call#3", "no #3"),
+])
+def test_definition_is_not_found(tmp_path, name, reason):
+    """Catches a finder that takes a prototype, a variable, or any of several."""
+    path = tmp_path / "x.cc"
+    path.write_text(SOURCE, encoding="utf-8")
+    with pytest.raises(cpp.NotFound, match=reason):
+        cpp.find(path, name)
