@@ -17,7 +17,7 @@ void HttpSession::advance(Buffer& out, bool last) {
   }
   // No further request can become complete: the peer has ended its side, or the server drains and
   // there is not even the beginning of one.
-  if (eof_ || (last && !parser_.started())) finish(!out.empty());
+  if (!finished() && (eof_ || (last && !parser_.started()))) finish(!out.empty());
 }
 
 ParseResult HttpSession::read_message(Buffer& out) {
@@ -48,7 +48,7 @@ ParseResult HttpSession::read_head(Buffer& out) {
   // body, and none at all if the body is already on its way.
   if (const auto refused = refuse_unread(parser_.request(in_.view()), context_.app)) {
     answered_early_ = true;
-    say(out, *refused, false);
+    say(out, *refused, !parser_.keep_alive());
   } else if (in_.size() == head_) {
     out.append("HTTP/1.1 100 Continue\r\n\r\n");
   }

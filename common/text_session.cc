@@ -3,7 +3,7 @@
 #include "common/ascii.h"
 
 void TextSession::advance(Buffer& out, bool last) {
-  if (out.size() >= kHighWater) return;
+  if (finished() || out.size() >= kHighWater) return;
   const std::size_t before = out.size();
   if (out.empty()) {
     out.swap(in_);  // the input block becomes the output block: no copy
