@@ -1,0 +1,130 @@
+// Who calls malloc? A program of its own, because it replaces malloc and counts.
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdlib>
+
+#include "common/session.h"
+
+extern "C" {
+// glibc's own, under the names it keeps for replacements.
+void* __libc_malloc(std::size_t size);                 // NOLINT
+void* __libc_calloc(std::size_t n, std::size_t size);  // NOLINT
+void* __libc_realloc(void* block, std::size_t size);   // NOLINT
+void __libc_free(void* block);                         // NOLINT
+}
+
+namespace {
+
+struct Count {
+  long calls = 0;  // that took memory
+  long live = 0;   // blocks not given back yet
+};
+constinit Count count;
+
+}  // namespace
+
+// operator new ends here too.
+extern "C" void* malloc(std::size_t size) {
+  ++count.calls;
+  ++count.live;
+  return __libc_malloc(size);
+}
+extern "C" void* calloc(std::size_t n, std::size_t size) {
+  ++count.calls;
+  ++count.live;
+  return __libc_calloc(n, size);
+}
+extern "C" void* realloc(void* block, std::size_t size) {
+  ++count.calls;
+  if (block == nullptr) ++count.live;
+  return __libc_realloc(block, size);
+}
+extern "C" void free(void* block) {
+  if (block != nullptr) --count.live;
+  __libc_free(block);
+}
+
+namespace {
+
+constexpr std::string_view kHello = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+constexpr std::string_view kUpper =
+    "POST /upper HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+constexpr std::string_view kQuery = "GET /upper?text=abc%20d HTTP/1.1\r\nHost: a\r\n\r\n";
+constexpr std::string_view kStats = "GET /stats HTTP/1.1\r\nHost: a\r\n\r\n";
+
+class Allocation : public testing::Test {
+ protected:
+  // One turn of a connection, as a stage does it.
+  void serve(Session& session, std::string_view bytes) {
+    session.feed(bytes);
+    session.advance(out_, false);
+    answered_ += out_.size();
+    session.sent(out_.size(), true);
+    out_.consume(out_.size());
+    session.advance(out_, false);
+  }
+
+  std::array<Stats, 1> stats_;
+  App app_ = {.stage = "unit", .page = "page", .credentials = "", .stats = stats_};
+  Context context_{app_, stats_[0]};
+  Buffer out_{context_.pool};
+  std::size_t answered_ = 0;
+};
+
+}  // namespace
+
+TEST_F(Allocation, CountsAtAll) {
+  const long before = count.calls;
+  Buffer buffer(context_.pool);
+  buffer.append("x");
+  EXPECT_GT(count.calls, before);
+}
+
+TEST_F(Allocation, NoneForAKeepAliveRequest) {
+  const auto session = make_session(kHttp, context_);
+  for (const std::string_view request : {kHello, kUpper, kQuery}) {
+    serve(*session, request);  // the first one fills the pool and the Date
+    const long before = count.calls;
+    for (int i = 0; i < 1000; ++i) serve(*session, request);
+    EXPECT_EQ(count.calls, before) << request;
+  }
+  EXPECT_GT(answered_, 3000U * 100);
+}
+
+TEST_F(Allocation, NoneForText) {
+  const auto session = make_session(kText, context_);
+  serve(*session, "hello");
+  const long before = count.calls;
+  for (int i = 0; i < 1000; ++i) serve(*session, "hello");
+  EXPECT_EQ(count.calls, before);
+}
+
+// The session itself, and nothing kept beside it.
+TEST_F(Allocation, AnIdleConnectionIsOneBlock) {
+  std::array<std::unique_ptr<Session>, 100> sessions;
+  serve(*make_session(kHttp, context_), kHello);
+  const long before = count.live;
+  for (auto& session : sessions) {
+    session = make_session(kHttp, context_);
+    serve(*session, kHello);
+  }
+  EXPECT_EQ(count.live, before + 100);
+}
+
+TEST_F(Allocation, EverythingComesBack) {
+  serve(*make_session(kHttp, context_), kStats);
+  const long before = count.live;
+  for (const std::string_view request : {kHello, kUpper, kQuery, kStats, kUpper.substr(0, 60),
+                                         kHello.substr(0, 5), std::string_view("bad\r\n")}) {
+    serve(*make_session(kHttp, context_), request);
+  }
+  const std::string large = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" +
+                            std::string(1000000, 'x');
+  const long with_request = count.live;
+  serve(*make_session(kHttp, context_), large);
+  serve(*make_session(kHttp, context_), std::string_view(large).substr(0, 500000));
+  EXPECT_EQ(count.live, with_request);
+  EXPECT_LE(with_request, before + 1 + 3);  // `large`; blocks that wait in the pool, and its list
+}

@@ -1,0 +1,170 @@
+// Buffer: the bytes are right wherever they move, and memory goes back as soon as it is not needed.
+
+#include "common/buffer.h"
+
+#include "tests/unit/support.h"
+
+namespace {
+
+constexpr std::size_t kBlock = BufferPool::kBlockSize;
+
+// An empty Buffer owns no block.
+bool owns_nothing(const Buffer& buffer) { return buffer.view().data() == nullptr; }
+
+}  // namespace
+
+TEST(Buffer, AppendsConsumesErases) {
+  BufferPool pool;
+  Buffer buffer(pool);
+  EXPECT_TRUE(owns_nothing(buffer));
+  buffer.append("hello, ");
+  buffer.append("");
+  buffer.append("world");
+  EXPECT_EQ(buffer.view(), "hello, world");
+  buffer.consume(2);
+  EXPECT_EQ(buffer.view(), "llo, world");
+  buffer.erase(3, 2);
+  EXPECT_EQ(buffer.view(), "lloworld");
+  buffer.erase(0, 3);
+  EXPECT_EQ(buffer.view(), "world");
+  buffer.erase(4, 1);
+  EXPECT_EQ(buffer.view(), "worl");
+  buffer.erase(2, 0);
+  EXPECT_EQ(buffer.view(), "worl");
+  buffer.bytes()[0] = 'W';
+  EXPECT_EQ(buffer.view(), "Worl");
+}
+
+TEST(Buffer, EmptyMeansNoMemory) {
+  BufferPool pool;
+  Buffer buffer(pool);
+  for (const std::size_t size : {std::size_t{1}, kBlock, kBlock + 1, 10 * kBlock}) {
+    const std::string bytes(size, 'x');
+    buffer.append(bytes);
+    buffer.consume(size);
+    EXPECT_TRUE(owns_nothing(buffer)) << size;
+    buffer.append(bytes);
+    buffer.erase(0, size);
+    EXPECT_TRUE(owns_nothing(buffer)) << size;
+    buffer.append(bytes);
+    buffer.clear();
+    EXPECT_TRUE(owns_nothing(buffer)) << size;
+  }
+}
+
+TEST(Buffer, RoomIsAtLeastWhatWasAsked) {
+  BufferPool pool;
+  Buffer buffer(pool);
+  for (const std::size_t least :
+       {std::size_t{1}, std::size_t{4096}, kBlock - 1, kBlock, kBlock + 1}) {
+    EXPECT_GE(buffer.room(least).size(), least);
+    EXPECT_TRUE(buffer.empty());  // nothing counts before commit()
+    buffer.clear();
+  }
+}
+
+// Consuming from the front makes room at the front: the block is used again, not a larger one.
+TEST(Buffer, CompactsInPlace) {
+  BufferPool pool;
+  Buffer buffer(pool);
+  buffer.append(std::string(kBlock - 10, 'a') + "0123456789");
+  const char* block = buffer.view().data();
+  buffer.consume(kBlock - 10);
+  EXPECT_GE(buffer.room(1000).size(), 1000U);
+  EXPECT_EQ(buffer.view(), "0123456789");
+  EXPECT_EQ(buffer.view().data(), block);
+}
+
+TEST(Buffer, GrowsAndShrinksWithItsBytes) {
+  BufferPool pool;
+  Buffer buffer(pool);
+  std::string expected;
+  std::mt19937 random(3);
+  for (int i = 0; i < 20000; ++i) {
+    const auto pick = [&random](std::size_t most) {
+      return std::uniform_int_distribution<std::size_t>(0, most)(random);
+    };
+    const std::size_t size = pick(i % 100 == 0 ? 5 * kBlock : 500);
+    switch (pick(3)) {
+      case 0:
+      case 1: {
+        const std::string bytes(size, static_cast<char>('a' + i % 26));
+        buffer.append(bytes);
+        expected += bytes;
+        break;
+      }
+      case 2: {
+        const std::size_t count = pick(expected.size());
+        buffer.consume(count);
+        expected.erase(0, count);
+        break;
+      }
+      default: {
+        const std::size_t from = pick(expected.size());
+        const std::size_t count = pick(expected.size() - from);
+        buffer.erase(from, count);
+        expected.erase(from, count);
+        break;
+      }
+    }
+    ASSERT_EQ(buffer.view(), expected) << "after step " << i;
+    ASSERT_EQ(buffer.empty(), owns_nothing(buffer));
+  }
+}
+
+TEST(Buffer, Swaps) {
+  BufferPool pool;
+  Buffer one(pool);
+  Buffer two(pool);
+  one.append("one");
+  one.swap(two);
+  EXPECT_TRUE(owns_nothing(one));
+  EXPECT_EQ(two.view(), "one");
+}
+
+TEST(BufferPool, UsesABlockAgain) {
+  BufferPool pool;
+  Buffer buffer(pool);
+  buffer.append("x");
+  const char* block = buffer.view().data();
+  buffer.clear();
+  Buffer next(pool);
+  next.append("y");
+  EXPECT_EQ(next.view().data(), block);
+}
+
+// A block of another size must never be handed out as one of the usual size: the next user would
+// write past its end (which ASan sees here).
+TEST(BufferPool, KeepsNoLargeBlocks) {
+  BufferPool pool;
+  for (const std::size_t size : {kBlock + 1, 2 * kBlock, 100 * kBlock}) {
+    Buffer large(pool);
+    large.append(std::string(size, 'x'));
+    const char* block = large.view().data();
+    large.clear();
+    Buffer next(pool);
+    const std::span<char> room = next.room(kBlock);
+    std::fill(room.begin(), room.end(), 'y');
+    EXPECT_TRUE(room.size() == kBlock || room.data() != block);
+  }
+}
+
+TEST(BufferPool, KeepsABoundedNumberOfBlocks) {
+  BufferPool pool;
+  std::vector<Block> blocks;
+  std::vector<const char*> addresses;
+  for (std::size_t i = 0; i < 2 * BufferPool::kSpareBlocks; ++i) blocks.push_back(pool.take());
+  for (Block& block : blocks) addresses.push_back(block.get());
+  for (Block& block : blocks) pool.give(std::move(block));
+  std::size_t kept =
+      0;  // the spare ones come back; ASan's malloc does not reuse the others at once
+  for (Block& block : blocks) {
+    block = pool.take();
+    kept += std::count(addresses.begin(), addresses.end(), block.get()) > 0 ? 1 : 0;
+  }
+#ifdef __SANITIZE_ADDRESS__
+  EXPECT_EQ(kept, BufferPool::kSpareBlocks);
+#else
+  EXPECT_GE(kept, BufferPool::kSpareBlocks);
+#endif
+}

@@ -1,0 +1,208 @@
+// Flags: each wrong one is named in one line on stderr and ends the program with 2.
+// parse_options() exits, so it runs in a child process whose output is read.
+
+#include "common/options.h"
+
+#include <getopt.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "common/socket.h"
+#include "tests/unit/support.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::array<std::string_view, 3> kModes = {"mod", "del-add", "eager"};
+constexpr Stage kStage = {.name = "02_unit", .number = 2, .rearm = kModes};
+constexpr Stage kPlain = {.name = "01_unit", .number = 1};
+
+Options parse(std::vector<std::string> arguments, const Stage& stage = kStage) {
+  arguments.insert(arguments.begin(), "program");
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  optind = 1;  // getopt_long(3) keeps its place between calls
+  return parse_options(static_cast<int>(argv.size()) - 1, argv.data(), stage);
+}
+
+struct Outcome {
+  int status = -1;  // kAccepted: no exit
+  std::string out;
+  std::string err;
+};
+constexpr int kAccepted = 77;
+
+std::string read_all(int fd) {
+  std::string text;
+  std::array<char, 1024> chunk{};
+  for (ssize_t got = 0; (got = read(fd, chunk.data(), chunk.size())) > 0;) {
+    text.append(chunk.data(), static_cast<std::size_t>(got));
+  }
+  close(fd);
+  return text;
+}
+
+Outcome run(const std::vector<std::string>& arguments, const Stage& stage = kStage) {
+  std::array<int, 2> out{};
+  std::array<int, 2> err{};
+  check(pipe(out.data()), "pipe");
+  check(pipe(err.data()), "pipe");
+  std::fflush(nullptr);
+  const pid_t child = check(fork(), "fork");
+  if (child == 0) {
+    dup2(out[1], STDOUT_FILENO);
+    dup2(err[1], STDERR_FILENO);
+    // Registered last, called first: what sanitizers do at exit would cost more than all tests.
+    on_exit([](int status, void*) { std::fflush(nullptr), _exit(status); }, nullptr);
+    parse(arguments, stage);
+    _exit(kAccepted);
+  }
+  close(out[1]);
+  close(err[1]);
+  Outcome outcome{.out = read_all(out[0]), .err = read_all(err[0])};
+  int status = 0;
+  check(waitpid(child, &status, 0), "waitpid");
+  if (WIFEXITED(status)) outcome.status = WEXITSTATUS(status);
+  return outcome;
+}
+
+// Refused, in one line that holds `named`.
+void expect_refused(const std::vector<std::string>& arguments, const std::string& named,
+                    const Stage& stage = kStage) {
+  const Outcome outcome = run(arguments, stage);
+  EXPECT_EQ(outcome.status, 2) << testing::PrintToString(arguments);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_THAT(outcome.err, testing::HasSubstr(named));
+  EXPECT_TRUE(outcome.err.ends_with('\n'));
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+}
+
+}  // namespace
+
+TEST(Options, Defaults) {
+  const Options options = parse({});
+  EXPECT_EQ(options.host, "127.0.0.1");
+  EXPECT_EQ(options.text_port, 7002);
+  EXPECT_EQ(options.http_port, 8002);
+  EXPECT_TRUE(options.text_upper);
+  EXPECT_EQ(options.idle_timeout, 60s);
+  EXPECT_EQ(options.grace, 5s);
+  EXPECT_EQ(options.max_connections, 10000U);
+  EXPECT_EQ(options.max_body, 1048576U);
+  EXPECT_EQ(options.threads, 1U);
+  EXPECT_EQ(options.auth, "");
+  EXPECT_EQ(options.rearm, "mod");
+  EXPECT_EQ(parse({}, kPlain).rearm, "");
+}
+
+TEST(Options, Values) {
+  const Options options =
+      parse({"--host=::1", "--text-port", "0", "--http-port=65535", "--text-mode=echo",
+             "--idle-timeout=0.25", "--grace=0", "--max-connections=1", "--max-body=0",
+             "--threads=4", "--auth=me:a:b", "--rearm=eager"});
+  EXPECT_EQ(options.host, "::1");
+  EXPECT_EQ(options.text_port, 0);
+  EXPECT_EQ(options.http_port, 65535);
+  EXPECT_FALSE(options.text_upper);
+  EXPECT_EQ(options.idle_timeout, 250ms);
+  EXPECT_EQ(options.grace, 0s);
+  EXPECT_EQ(options.max_connections, 1U);
+  EXPECT_EQ(options.max_body, 0U);
+  EXPECT_EQ(options.threads, 4U);
+  EXPECT_EQ(options.auth, "me:a:b");
+  EXPECT_EQ(options.rearm, "eager");
+  EXPECT_EQ(parse({"--grace=1.5"}).grace, 1500ms);
+  EXPECT_EQ(parse({"--idle-timeout", "7"}).idle_timeout, 7s);
+  EXPECT_EQ(parse({"--text-mode=echo", "--text-mode=upper"}).text_upper, true);
+  EXPECT_EQ(parse({"--rearm=del-add"}).rearm, "del-add");
+}
+
+TEST(Options, UnknownFlags) {
+  expect_refused({"--nonsense"}, "--nonsense");
+  expect_refused({"--nonsense=1"}, "--nonsense");
+  expect_refused({"-x"}, "-x");
+  expect_refused({"--threads=2", "--nonsense"}, "--nonsense");
+  expect_refused({"--rearm=mod"}, "--rearm", kPlain);
+  expect_refused({"extra"}, "extra");
+  expect_refused({"--threads=2", "extra"}, "extra");
+  expect_refused({"--", "extra"}, "extra");
+  expect_refused({""}, "''");
+  expect_refused({"extra", "--threads=2"}, "extra");
+  expect_refused({"--help=x"}, "--help");
+}
+
+TEST(Options, MissingValues) {
+  for (const std::string flag :
+       {"--host", "--text-port", "--http-port", "--text-mode", "--idle-timeout",
+        "--max-connections", "--max-body", "--grace", "--threads", "--auth", "--rearm"}) {
+    expect_refused({flag}, flag);
+    expect_refused({"--threads=2", flag}, flag);
+    expect_refused({flag + "="}, flag);
+  }
+}
+
+TEST(Options, WholeNumbers) {
+  for (const std::string flag :
+       {"--text-port", "--http-port", "--max-connections", "--max-body", "--threads"}) {
+    for (const std::string value : {"-1", "+1", "1x", "x", " 1", "1 ", "0x10", "1.5", "1e3",
+                                    "18446744073709551617", "99999999999999999999999"}) {
+      expect_refused({flag + "=" + value}, flag);
+    }
+  }
+  expect_refused({"--text-port=65536"}, "--text-port");
+  expect_refused({"--http-port", "-1"}, "--http-port");
+  expect_refused({"--max-connections=0"}, "--max-connections");
+  expect_refused({"--threads=0"}, "--threads");
+  expect_refused({"--threads=100000"}, "--threads");
+  expect_refused({"--max-body=4294967296"}, "--max-body");
+}
+
+TEST(Options, Seconds) {
+  for (const std::string flag : {"--idle-timeout", "--grace"}) {
+    for (const std::string value :
+         {"-1", "-0.5", "+1", "1s", "x", "nan", "inf", "infinity", "1e3", "1e999", "0x1", " 1",
+          "1 ", "1,5", "1.5.5", "99999999999999999999"}) {
+      expect_refused({flag + "=" + value}, flag);
+    }
+  }
+  expect_refused({"--idle-timeout=0"}, "--idle-timeout");
+  expect_refused({"--idle-timeout=0.0000001"}, "--idle-timeout");
+}
+
+TEST(Options, Words) {
+  expect_refused({"--text-mode=Upper"}, "--text-mode");
+  expect_refused({"--text-mode=both"}, "--text-mode");
+  expect_refused({"--auth=nobody"}, "--auth");
+  expect_refused({"--rearm=swap"}, "--rearm");
+  constexpr std::array<std::string_view, 2> kSwap = {"swap", "eager"};
+  const Stage third = {.name = "03_unit", .number = 3, .rearm = kSwap};
+  EXPECT_EQ(parse({}, third).rearm, "swap");
+  EXPECT_EQ(parse({"--rearm=eager"}, third).rearm, "eager");
+  expect_refused({"--rearm=mod"}, "--rearm", third);
+}
+
+TEST(Options, HelpNamesEveryFlag) {
+  const Outcome help = run({"--help"});
+  EXPECT_EQ(help.status, 0);
+  EXPECT_EQ(help.err, "");
+  for (const std::string flag :
+       {"--host", "--text-port", "--http-port", "--text-mode", "--idle-timeout",
+        "--max-connections", "--max-body", "--grace", "--threads", "--auth", "--rearm", "--help",
+        "--version", "del-add"}) {
+    EXPECT_THAT(help.out, testing::HasSubstr(flag));
+  }
+  EXPECT_THAT(run({"--help"}, kPlain).out, testing::Not(testing::HasSubstr("--rearm")));
+}
+
+TEST(Options, Version) {
+  const Outcome version = run({"--version"});
+  EXPECT_EQ(version.status, 0);
+  EXPECT_EQ(version.err, "");
+  EXPECT_THAT(version.out, testing::MatchesRegex("02_unit [0-9.]+\n"));
+}
+
+TEST(Options, GoodValuesDoNotExit) { EXPECT_EQ(run({"--threads=2"}).status, kAccepted); }

@@ -1,0 +1,233 @@
+// Descriptors: each result a loop has to tell apart, from real sockets.
+
+#include "common/socket.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/deadline.h"
+#include "tests/unit/support.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Pair {
+  Pair() {
+    std::array<int, 2> fds{};
+    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds.data()), "socketpair");
+    here.reset(fds[0]);
+    there.reset(fds[1]);
+  }
+  UniqueFd here;
+  UniqueFd there;
+};
+
+std::uint16_t port_of(const UniqueFd& fd) {
+  const std::string address = local_address(fd.get());
+  return static_cast<std::uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
+}
+
+UniqueFd connect_to(const UniqueFd& listener) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  check(getsockname(listener.get(), generic, &size), "getsockname");
+  UniqueFd fd(check(socket(address.ss_family, SOCK_STREAM, 0), "socket"));
+  check(connect(fd.get(), generic, size), "connect");
+  return fd;
+}
+
+UniqueFd listen_here(std::uint16_t port = 0) {
+  std::string error;
+  UniqueFd fd = listen_on("127.0.0.1", port, error);
+  EXPECT_TRUE(fd) << error;
+  return fd;
+}
+
+int option_of(int fd, int level, int option) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  check(getsockopt(fd, level, option, &value, &size), "getsockopt");
+  return value;
+}
+
+bool is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
+
+}  // namespace
+
+TEST(UniqueFd, ClosesOnce) {
+  Pair pair;
+  const int number = pair.here.get();
+  UniqueFd moved = std::move(pair.here);
+  EXPECT_EQ(moved.get(), number);
+  EXPECT_FALSE(pair.here);  // NOLINT(bugprone-use-after-move): moved from means empty
+  EXPECT_TRUE(is_open(number));
+  moved = std::move(pair.there);
+  EXPECT_FALSE(is_open(number));
+  const int other = moved.release();
+  EXPECT_FALSE(moved);
+  EXPECT_TRUE(is_open(other));
+  moved.reset(other);
+  moved.reset();
+  EXPECT_FALSE(is_open(other));
+}
+
+TEST(ReadSome, TellsItsResultsApart) {
+  Pair pair;
+  std::array<char, 8> room{};
+  EXPECT_EQ(read_some(pair.here.get(), room).result, IoResult::again);
+  ASSERT_EQ(write_some(pair.there.get(), "hello, world").bytes, 12U);
+  EXPECT_EQ(bytes_waiting(pair.here.get()), 12U);
+  Io got = read_some(pair.here.get(), room);
+  EXPECT_EQ(got.result, IoResult::done);
+  EXPECT_EQ(std::string_view(room.data(), got.bytes), "hello, w");
+  got = read_some(pair.here.get(), room);
+  EXPECT_EQ(std::string_view(room.data(), got.bytes), "orld");
+  EXPECT_EQ(bytes_waiting(pair.here.get()), 0U);
+  shutdown(pair.there.get(), SHUT_WR);
+  EXPECT_EQ(read_some(pair.here.get(), room).result, IoResult::eof);
+  EXPECT_EQ(read_some(-1, room).result, IoResult::failed);
+}
+
+TEST(ReadSome, AResetIsAFailure) {
+  const UniqueFd listener = listen_here();
+  UniqueFd client = connect_to(listener);
+  const Accepted accepted = accept_client(listener.get());
+  ASSERT_EQ(accepted.result, IoResult::done);
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  client.reset();
+  std::array<char, 8> room{};
+  EXPECT_EQ(read_some(accepted.fd.get(), room).result, IoResult::failed);
+}
+
+TEST(WriteSome, TellsItsResultsApart) {
+  Pair pair;
+  const std::string bytes(1 << 20, 'x');
+  const Io sent = write_some(pair.here.get(), bytes);
+  EXPECT_EQ(sent.result, IoResult::done);
+  EXPECT_GT(sent.bytes, 0U);
+  EXPECT_LT(sent.bytes, bytes.size());
+  Io more = sent;
+  while (more.result == IoResult::done) more = write_some(pair.here.get(), bytes);
+  EXPECT_EQ(more.result, IoResult::again);
+  pair.there.reset();
+  EXPECT_EQ(write_some(pair.here.get(), bytes).result, IoResult::failed) << "and no SIGPIPE";
+}
+
+TEST(AcceptClient, TellsItsResultsApart) {
+  const UniqueFd listener = listen_here();
+  EXPECT_EQ(accept_client(listener.get()).result, IoResult::again);
+  const UniqueFd client = connect_to(listener);
+  const Accepted accepted = accept_client(listener.get());
+  ASSERT_EQ(accepted.result, IoResult::done);
+  EXPECT_NE(fcntl(accepted.fd.get(), F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_NE(fcntl(accepted.fd.get(), F_GETFD) & FD_CLOEXEC, 0);
+  EXPECT_NE(option_of(accepted.fd.get(), IPPROTO_TCP, TCP_NODELAY), 0);
+  EXPECT_NE(option_of(accepted.fd.get(), SOL_SOCKET, SO_OOBINLINE), 0);
+  EXPECT_EQ(accept_client(listener.get()).result, IoResult::again);
+}
+
+TEST(AcceptClient, OutOfDescriptorsIsAFailure) {
+  const UniqueFd listener = listen_here();
+  const UniqueFd client = connect_to(listener);
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  const Accepted refused = accept_client(listener.get());
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(refused.result, IoResult::failed);
+  EXPECT_EQ(accept_client(listener.get()).result, IoResult::done) << "it waited";
+}
+
+TEST(ListenOn, PicksAPort) {
+  const UniqueFd one = listen_here();
+  const UniqueFd two = listen_here();
+  EXPECT_NE(port_of(one), 0);
+  EXPECT_NE(port_of(one), port_of(two));
+  EXPECT_NE(fcntl(one.get(), F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_NE(fcntl(one.get(), F_GETFD) & FD_CLOEXEC, 0);
+  EXPECT_NE(option_of(one.get(), SOL_SOCKET, SO_REUSEADDR), 0);
+  EXPECT_EQ(option_of(one.get(), SOL_SOCKET, SO_REUSEPORT), 0);
+}
+
+TEST(ListenOn, ATakenPortIsAnError) {
+  const UniqueFd first = listen_here();
+  std::string error;
+  EXPECT_FALSE(listen_on("127.0.0.1", port_of(first), error));
+  EXPECT_THAT(error, testing::HasSubstr("in use"));
+}
+
+// A restart finds its port although connections of its predecessor are in TIME_WAIT.
+TEST(ListenOn, TakesItsPortAgain) {
+  UniqueFd first = listen_here();
+  const std::uint16_t port = port_of(first);
+  UniqueFd client = connect_to(first);
+  Accepted accepted = accept_client(first.get());
+  accepted.fd.reset();  // the side that closes first is the one in TIME_WAIT
+  client.reset();
+  first.reset();
+  listen_here(port);
+}
+
+TEST(ListenOn, ANameThatIsNoneIsAnError) {
+  std::string error;
+  EXPECT_FALSE(listen_on("256.256.256.256.invalid", 0, error));
+  EXPECT_FALSE(error.empty());
+  error.clear();
+  EXPECT_FALSE(listen_on("192.0.2.1", 0, error)) << "nobody's address";
+  EXPECT_FALSE(error.empty());
+}
+
+TEST(LocalAddress, IsReadable) {
+  const UniqueFd four = listen_here();
+  EXPECT_THAT(local_address(four.get()), testing::MatchesRegex(R"(127\.0\.0\.1:[0-9]+)"));
+  std::string error;
+  const UniqueFd six = listen_on("::1", 0, error);
+  if (!six) GTEST_SKIP() << "no IPv6 here: " << error;
+  EXPECT_THAT(local_address(six.get()), testing::MatchesRegex(R"(\[::1\]:[0-9]+)"));
+}
+
+TEST(Check, NamesTheCallAndExits) {
+  EXPECT_EQ(check(3, "call"), 3);
+  EXPECT_EXIT(
+      {
+        errno = EMFILE;
+        check(-1, "some_call");
+      },
+      testing::ExitedWithCode(1), "^some_call: Too many open files\n$");
+}
+
+TEST(ToTimeval, KeepsMicroseconds) {
+  const timeval time = to_timeval(1500001us);
+  EXPECT_EQ(time.tv_sec, 1);
+  EXPECT_EQ(time.tv_usec, 500001);
+}
+
+TEST(Deadline, IsTheFirstMembers) {
+  struct Member {
+    Clock::time_point since;
+  };
+  std::vector<Member> list;
+  EXPECT_EQ(due(list, 1s), kNever);
+  const Clock::time_point now = Clock::now();
+  list = {{now}, {now + 5s}};
+  EXPECT_EQ(due(list, 1s), now + 1s);
+}
+
+TEST(Deadline, IsNeverRoundedDown) {
+  const Clock::time_point now = Clock::now();
+  EXPECT_EQ(milliseconds_until(kNever, now), -1);
+  EXPECT_EQ(milliseconds_until(now, now), 0);
+  EXPECT_EQ(milliseconds_until(now - 1h, now), 0);
+  EXPECT_EQ(milliseconds_until(now + 1ns, now), 1);
+  EXPECT_EQ(milliseconds_until(now + 1ms, now), 1);
+  EXPECT_EQ(milliseconds_until(now + 1001us, now), 2);
+  EXPECT_GT(milliseconds_until(now + 365 * 24h, now), 1000) << "no overflow";
+}
