@@ -39,8 +39,9 @@ class Worker {
   bool draining = false;
   bool is_last_call(int fd) const { return draining && bytes_waiting(fd) == 0; }
 
-  // No more clients for now: this loop's share of --max-connections is used up.
-  bool full() const { return stats.open.get() >= share_; }
+  // No more clients for now: this loop's share of --max-connections is used up. Not when it drains:
+  // who waits in the accept queue then has no later, and there is an end to the queue.
+  bool full() const { return !draining && stats.open.get() >= share_; }
 
   // How often the process was asked to stop since the last call, at least once. The first worker
   // passes it on to the others.
