@@ -27,14 +27,15 @@ need 'command -v clang-tidy' clang-tidy
 need 'command -v clang++' clang
 need 'ls "$(clang++ -print-runtime-dir)"/libclang_rt.fuzzer*' libclang-rt-dev
 need 'command -v valgrind' valgrind
+need 'command -v wrk' wrk
 [ -z "$missing" ] && exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then
   echo "Missing (by their Debian names):$missing" >&2
   echo "Fedora: dnf install gcc-c++ make pkgconf libevent-devel gtest-devel gmock-devel python3-pytest" \
-       "python3-pytest-xdist python3-pytest-timeout python3-h11 curl strace nmap-ncat clang clang-tools-extra valgrind" >&2
+       "python3-pytest-xdist python3-pytest-timeout python3-h11 curl strace nmap-ncat clang clang-tools-extra valgrind wrk" >&2
   echo "Arch:   pacman -S gcc make pkgconf libevent gtest python-pytest python-pytest-xdist" \
-       "python-pytest-timeout python-h11 curl strace openbsd-netcat clang valgrind" >&2
+       "python-pytest-timeout python-h11 curl strace openbsd-netcat clang valgrind wrk" >&2
   exit 1
 fi
 as_root=""

@@ -1,0 +1,41 @@
+# Measuring: servers against each other, the parser against its peer, instructions against a record.
+#
+#   make bench BENCH='--rounds 9 --only 02'   other flags of tests/bench/bench.py
+
+FLOORS     := $(patsubst tests/bench/floor/%.cc,$(BIN)/floor_%,$(wildcard tests/bench/floor/*.cc))
+BENCH      ?=
+
+# Always the same compiler and flags, whatever the rest is built with: the counts are compared.
+BENCH_MAKE  = $(MAKE) --no-print-directory -s CXX=g++ CXXFLAGS='-O2 -g' SAN=
+
+.PHONY: bench bench-quick bench-parser bench-check bench-record bench-test bench-deps
+bench: all $(FLOORS)  ## CPU, calls and memory per request of every stage, its floor, nginx (BENCH='flags')
+	@$(PYTHON) tests/bench/bench.py $(BENCH)
+bench-quick: all $(FLOORS)  ## the same in under a minute: fewer servers, fewer rounds
+	@$(PYTHON) tests/bench/bench.py --quick $(BENCH)
+
+bench-parser: bench-deps  ## time of parser, upper-casing and session, with http-parser beside them
+	@$(BENCH_MAKE) $(BUILD)/parser_bench
+	@$(BUILD)/parser_bench $(BENCH)
+
+asan: bench-check bench-test
+bench-check: deps  ## fail where parser or session need over 2 % more instructions than on record
+	@$(BENCH_MAKE) $(BUILD)/instructions
+	@$(PYTHON) tests/bench/instructions.py check $(BUILD)/instructions
+bench-record: deps  ## count the instructions anew and write tests/bench/instructions.txt
+	@$(BENCH_MAKE) $(BUILD)/instructions
+	@$(PYTHON) tests/bench/instructions.py record $(BUILD)/instructions
+
+bench-test: deps all $(FLOORS)  ## tests of the measuring tools themselves
+	@LAB_BIN=$(BIN) $(PYTEST) -q tests/bench
+
+bench-deps:  ## install what only measuring needs: wrk, nginx, lighttpd, Google Benchmark ...
+	@tests/bench/deps.sh
+
+$(BIN)/floor_%: $(OBJ)/tests/bench/floor/%.o $(COMMON_OBJ)
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_FLAGS) -o $@ $^ $(EVENT_LIBS)
+$(BIN)/parser_bench: LIBS = -lbenchmark -lhttp_parser
+$(BIN)/parser_bench $(BIN)/instructions: $(BIN)/%: $(OBJ)/tests/bench/%.o $(COMMON_OBJ)
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_FLAGS) -o $@ $^ $(LIBS)
