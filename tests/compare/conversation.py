@@ -47,6 +47,7 @@ import lab  # noqa: E402
 FOLDER = pathlib.Path(__file__).resolve().parent / "conversations"
 PATIENCE = 8.0  # an answer that takes longer is taken for none; bounds the run, judges no speed
 QUIET = 0.15  # a wrong answer is over when nothing more has come for so long
+TCP_CLOSE = 7  # linux/tcp_states.h
 ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "0": "\0", "\\": "\\", '"': '"'}
 DATE = re.compile(rb"Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n")
 DATE_MARK = b"Date: <date>\r\n"
@@ -300,6 +301,9 @@ class Client:
         """Bytes are on their way: the server's kernel has not got them yet."""
         if self.socket.fileno() < 0:
             return False
+        state = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        if state == TCP_CLOSE:  # after a reset what was on its way counts for ever
+            return False
         count = fcntl.ioctl(self.socket.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
         return struct.unpack("i", count)[0] != 0
 
@@ -324,9 +328,10 @@ class Player:
     """Plays a conversation against a running server."""
 
     def __init__(self, server: lab.Server, conversation: Conversation, asleep=None,
-                 after_step=lambda step: None):
+                 after_step=lambda step: None, patience: float = PATIENCE):
         self.server = server
         self.conversation = conversation
+        self.patience = patience
         self.asleep = asleep or (lambda: sleeps(server.pid))
         self.after_step = after_step
         self.clients: dict[str, Client] = {}
@@ -336,7 +341,8 @@ class Player:
     def play(self) -> list[Observation]:
         try:
             for step in self.conversation.steps:
-                self.do(step)
+                if not self.do(step):
+                    break
                 self.settle()
                 self.after_step(step)
             self.nothing_left()
@@ -345,12 +351,17 @@ class Player:
                 client.close()
         return self.observations
 
-    def do(self, step: Step) -> None:
+    def do(self, step: Step) -> bool:
+        """False: without a server there is no sense in going on."""
         verb = step.verb
         client = self.clients.get(step.client)
         if verb == "connects":
-            address = (self.server.host, self.server.ports[step.value])
-            self.clients[step.client] = Client(address)
+            try:
+                address = (self.server.host, self.server.ports[step.value])
+                self.clients[step.client] = Client(address)
+            except OSError as why:
+                self.observations.append(Observation(step, b"connected", str(why).encode()))
+                return False
         elif verb == "sends":
             pieces = [bytes([b]) for b in step.data] if step.value else [step.data]
             for piece in pieces:
@@ -366,6 +377,7 @@ class Player:
             self.pump(float(step.value))
         else:
             self.observe(step, client)
+        return True
 
     def observe(self, step: Step, client: Client | None) -> None:
         if step.verb == "receives":
@@ -416,14 +428,14 @@ class Player:
         return DATE.sub(DATE_MARK, piece)
 
     def exit_status(self) -> str:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while self.server.process.poll() is None and time.monotonic() < deadline:
             self.pump(0.01)
         status = self.server.process.poll()
         return "still running" if status is None else str(status)
 
     def read_until(self, client: Client, done) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while not done() and not client.ended and time.monotonic() < deadline:
             self.push_all()
             if not client.pull():
@@ -441,7 +453,7 @@ class Player:
     def settle(self) -> None:
         """Until the server has dealt with all it was sent and sleeps. What cannot be sent, because
         the server does not read at the moment, waits: two looks that find no change are enough."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         calm = 0
         while calm < 3 and time.monotonic() < deadline:
             moved = self.push_all()
@@ -475,11 +487,12 @@ def limit_files(count: int):
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count)) if count else None
 
 
-def play(conversation: Conversation, target: str, ports=("text", "http")) -> list[Observation]:
+def play(conversation: Conversation, target: str, ports=("text", "http"),
+         patience: float = PATIENCE) -> list[Observation]:
     """Starts that server, plays, and ends it: it has to exit with 0."""
     with lab.Server(target, *conversation.flags, ports=ports,
                     preexec=limit_files(conversation.files)) as server:
-        player = Player(server, conversation)
+        player = Player(server, conversation, patience=patience)
         player.play()
         if not player.exited and (status := server.stop()) != 0 and not any(
                 o.step.text == "server ends" for o in player.observations):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 import unicodedata
@@ -61,3 +62,18 @@ class Progress:
     def __exit__(self, *_) -> None:
         if self.shown:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def guarded(main, *arguments) -> int:
+    """Runs main(); Ctrl-C, SIGTERM and a reader that has had enough end it without a traceback.
+    Each is an exception inside main(), so that the servers it started are stopped."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        status = main(*arguments)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1

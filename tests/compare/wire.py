@@ -5,17 +5,32 @@ from __future__ import annotations
 import concurrent.futures
 
 import conversation as conv
-import lab
+import expected
+from conversation import lab
 import show
+
+
+EVHTTP = "evhttp"
+EVHTTP_PATIENCE = 1.2  # it leaves much unanswered, and to wait for that is most of the run
 
 
 def play_all(conversation: conv.Conversation, targets: dict[str, str]
              ) -> dict[str, list[conv.Observation]]:
-    """Observations per target (label -> stage or path); the servers run side by side."""
+    """Observations per target (label -> stage or path); the servers run side by side. evhttp has no
+    text port: it takes part where none is needed."""
+    takes_part = [label for label in targets
+                  if label != EVHTTP or conversation.ports == {"http"}]
     with concurrent.futures.ThreadPoolExecutor(len(targets)) as pool:
-        running = {label: pool.submit(conv.play, conversation, target)
-                   for label, target in targets.items()}
+        running = {label: pool.submit(play_one, conversation, label, targets[label])
+                   for label in takes_part}
         return {label: future.result() for label, future in running.items()}
+
+
+def play_one(conversation: conv.Conversation, label: str, target: str) -> list[conv.Observation]:
+    if label == EVHTTP:
+        seen = conv.play(conversation, target, ports=("http",), patience=EVHTTP_PATIENCE)
+        return [expected.canonical(observation) for observation in seen]
+    return conv.play(conversation, target)
 
 
 def differences(seen: list[conv.Observation]) -> list[conv.Observation]:

@@ -11,9 +11,9 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "compare"))
 import conversation as conv  # noqa: E402
-import lab  # noqa: E402
 import show  # noqa: E402
 import wire  # noqa: E402
+from conversation import lab  # noqa: E402
 
 FIRST, CELL = 33, 11
 HEADS = ("01 plain", "02 reactor", "03 libevent", "04 buffer")
@@ -72,7 +72,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(show.guarded(main))

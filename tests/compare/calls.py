@@ -1,0 +1,355 @@
+"""The system-call view: what a server asks of the kernel at each step of a conversation.
+
+strace says it; here every descriptor gets the name of its role (c1, http-listener, epoll ...), and
+what differs from run to run (addresses, ports, process ids, time-outs, dates) is left out, so that
+two runs give the same text. Calls on other descriptors (the time-zone file, say), memory and
+set-up before the first client are not shown.
+"""
+
+from __future__ import annotations
+
+import codecs
+import collections
+import dataclasses
+import os
+import re
+import subprocess
+import tempfile
+
+import conversation as conv
+from conversation import lab
+
+STRACE = ("strace", "-D", "-s", "64", "-e", "trace=%network,%desc,exit_group")
+BULK = 256 * 1024  # the kernel cuts a step that moves more bytes differently each time
+LONGEST_CYCLE = 8
+CALL = re.compile(r"^(\w+)\((.*)\)\s+= (-?\w+)(?: (E[A-Z]+))?")
+EVENT = re.compile(r"\{events=([A-Z|]+), data=\{u32=\d+, u64=(\d+)\}\}")
+PAYLOAD = re.compile(r'"((?:[^"\\]|\\.)*)"')
+PORT = re.compile(r"sin6?_port=htons\((\d+)\)")
+READS = {"recvfrom", "read", "readv", "recvmsg"}
+WRITES = {"sendto", "write", "writev", "sendmsg"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    name: str
+    text: str  # normalised, without what was sent or received
+    gloss: str
+    size: str = ""  # bytes moved
+    payload: str = ""  # how those begin
+
+    @property
+    def line(self) -> str:
+        shown = f" {self.payload}" if self.payload else ""
+        return f"{self.text}{' = ' if self.size else ''}{self.size}{shown}"
+
+    @property
+    def key(self) -> str:
+        """What makes two calls of a cycle the same."""
+        return f"{self.text} {self.size}"
+
+
+@dataclasses.dataclass
+class StepCalls:
+    step: conv.Step
+    calls: list[Call]
+
+    @property
+    def bulk(self) -> bool:
+        return sum(int(call.size or 0) for call in self.calls) > BULK
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Text and gloss of each line of the timeline."""
+        if not self.bulk:
+            return list(fold(self.calls))
+        kinds = [(call.text, re.sub(r"\d+ bytes?", "bytes", call.gloss)) for call in self.calls]
+        often = sorted(kind for kind, count in collections.Counter(kinds).items() if count > 2)
+        return [(f"{text}, many times", gloss) for text, gloss in often]
+
+
+@dataclasses.dataclass
+class Trace:
+    steps: list[StepCalls]
+    seen: list[conv.Observation]
+
+    @property
+    def requests(self) -> int:
+        """Answers of the HTTP port, and lines or pieces sent to the text port."""
+        text = {s.step.client for s in self.steps if s.step.value == "text"}
+        sends = sum(1 for s in self.steps if s.step.verb == "sends" and s.step.client in text)
+        answers = sum(len(re.findall(rb"HTTP/1.1 (?!100)\d", o.got)) for o in self.seen)
+        return sends + answers
+
+    @property
+    def countable(self) -> bool:
+        return self.requests > 0 and not any(s.bulk for s in self.steps)
+
+    def by_kind(self) -> dict[str, float]:
+        """Calls per request: those of the steps in which a client sends."""
+        names = [c.name for s in self.steps if s.step.verb == "sends" for c in s.calls]
+        return {name: count / self.requests for name, count in collections.Counter(names).items()}
+
+
+def fold(calls: list[Call]):
+    """Lines; a group of calls that repeats at least three times in a row is shown once. How often a
+    timer strikes in vain depends on the clock: such a group is shown once and not counted."""
+    calls = [call for i, call in enumerate(calls)
+             if not (timed(call) and i > 0 and calls[i - 1].text == call.text)]
+    at = 0
+    while at < len(calls):
+        length, times = cycle(calls, at)
+        group = calls[at:at + length]
+        for call in group:
+            yield call.line, call.gloss
+        if times > 1:
+            what = "the line above" if length == 1 else f"the {length} lines above"
+            how_often = "and again" if any(map(timed, group)) else f"{times} times in all"
+            yield f"… {what}, {how_often}", ""
+        at += length * times
+
+
+def timed(call: Call) -> bool:
+    return call.text.endswith("= time-out")
+
+
+def cycle(calls: list[Call], at: int) -> tuple[int, int]:
+    """Length and number of the groups that repeat from here on."""
+    keys = [call.key for call in calls[at:]]
+    for length in range(1, min(LONGEST_CYCLE, len(keys)) + 1):
+        times = 1
+        while keys[times * length:(times + 1) * length] == keys[:length]:
+            times += 1
+        if times >= (2 if any(map(timed, calls[at:at + length])) else 3):
+            return length, times
+    return 1, 1
+
+
+# ---- from strace's lines to calls ----------------------------------------------------------------
+
+class Names:
+    """Which descriptor is what. Learns from the set-up, and from accept4 and close."""
+
+    def __init__(self, ports: dict[str, int], clients: list[str]):
+        self.ports = {str(port): f"{name}-listener" for name, port in ports.items()}
+        self.clients = list(clients)
+        self.roles: dict[str, str] = {}
+        self.by_data: dict[str, str] = {}  # what epoll_wait gives back
+
+    def learn(self, name: str, args: str, result: str) -> None:
+        first = args.split(",")[0]
+        if name.startswith("epoll_create"):
+            self.roles[result] = "epoll"
+        elif name.startswith("signalfd"):
+            self.roles[result] = "signals"
+        elif name.startswith("timerfd_create"):
+            self.roles[result] = "timer"
+        elif name.startswith("eventfd"):
+            self.roles[result] = "wake-up"
+        elif name.startswith("pipe") and (ends := re.match(r"\[(\d+), (\d+)\]", args)):
+            self.roles.update({ends[1]: "signal-pipe", ends[2]: "signal-pipe"})
+        elif name == "getsockname" and (port := PORT.search(args)) and port[1] in self.ports:
+            self.roles[first] = self.ports[port[1]]
+        elif "F_DUPFD" in args and first in self.roles:
+            self.roles[result] = self.roles[first]
+        elif name == "accept4" and result.isdigit():
+            self.roles[result] = self.clients.pop(0) if self.clients else "client"
+        elif name == "epoll_ctl" and (event := EVENT.search(args)):
+            self.by_data[event[2]] = self.role(args.split(", ")[2])
+
+    def role(self, fd: str) -> str:
+        return self.roles.get(fd, "")
+
+
+def parse(line: str, names: Names) -> Call | None:
+    """One line of strace; None for what is not shown."""
+    if line.startswith("--- SIG"):
+        return Call("signal", f"{line.split()[1]} arrives", "the kernel interrupts what it does")
+    if line.startswith("exit_group("):
+        return Call("exit_group", f"exit_group({line[11:].split(')')[0]})", "the process ends")
+    match = CALL.match(line)
+    if not match:
+        return None
+    name, args, result, error = match.groups()
+    if name == "accept4" and result.isdigit():
+        names.learn(name, args, result)
+    if name == "epoll_ctl":
+        names.learn(name, args, result)
+    call = make_call(name, args, error or result, names)
+    if name == "close":
+        names.roles.pop(args, None)
+    return call
+
+
+def make_call(name: str, args: str, result: str, names: Names) -> Call | None:
+    parts = args.split(", ")
+    role = names.role(parts[0])
+    if not role:
+        return None
+    error = result if result.startswith("E") else ""
+    if name.startswith("epoll_") and "wait" in name:
+        return waited(name, args, result, names)
+    if name == "epoll_ctl":
+        return controlled(parts, args, error, names)
+    if name in READS | WRITES:
+        return moved(name, role, args, result)
+    if name == "accept4":
+        who = error or names.role(result)
+        return Call(name, f"accept4({role}) = {who}", accept_gloss(who))
+    if name == "ioctl" and (count := re.search(r"FIONREAD, \[(\d+)\]", args)):
+        return Call(name, f"ioctl({role}, FIONREAD)", f"asks how many bytes wait on {role}",
+                    count[1])
+    option = f", {parts[1]}" if name in ("shutdown", "fcntl", "ioctl") and len(parts) > 1 else ""
+    text = f"{name}({role}{option})" + (f" = {error}" if error else "")
+    return Call(name, text, other_gloss(name, role))
+
+
+def waited(name: str, args: str, result: str, names: Names) -> Call:
+    limit = args.rsplit(", ", 1)[1]
+    limit = {"-1": "forever", "0": "0"}.get(limit, "timeout")
+    events = [(names.by_data.get(data, "?"), bits) for bits, data in EVENT.findall(args)]
+    if result == "0":
+        seen, gloss = "time-out", "sleeps until a timer is due"
+        if limit == "0":
+            gloss = "looks whether anything is ready: no"
+    elif events:
+        seen = ", ".join(f"{who} {bits}" for who, bits in events)
+        gloss = "wakes up: " + ", ".join(f"{who} {ready(who, bits)}" for who, bits in events)
+    else:
+        seen, gloss = result, "is woken by a signal"
+    return Call(name, f"{name}({limit}) = {seen}", gloss)
+
+
+def ready(who: str, bits: str) -> str:
+    if "EPOLLERR" in bits:
+        return "has an error"
+    if "EPOLLIN" in bits:
+        return "has a client waiting" if who.endswith("listener") else "is readable"
+    return "is writable" if "EPOLLOUT" in bits else "was hung up"
+
+
+def controlled(parts: list[str], args: str, error: str, names: Names) -> Call:
+    operation, who = parts[1].removeprefix("EPOLL_CTL_"), names.role(parts[2]) or "?"
+    event = EVENT.search(args)
+    bits = event[1] if event and operation != "DEL" else ""
+    wish = {"EPOLLIN": "readable", "EPOLLOUT": "writable",
+            "EPOLLIN|EPOLLOUT": "readable or writable"}.get(bits, bits)
+    gloss = {"ADD": f"hangs {who} on the tree, to be told when it is {wish}",
+             "MOD": f"from now on: tell when {who} is {wish}",
+             "DEL": f"takes {who} off the tree"}[operation]
+    inner = ", ".join(part for part in (operation, who, bits) if part)
+    return Call("epoll_ctl", f"epoll_ctl({inner})" + (f" = {error}" if error else ""), gloss)
+
+
+def moved(name: str, role: str, args: str, result: str) -> Call:
+    reads = name in READS
+    if result.startswith("E"):
+        why = {"EAGAIN": "nothing there" if reads else "the kernel's buffer is full",
+               "ECONNRESET": "the client has reset the connection"}.get(result, "an error")
+        return Call(name, f"{name}({role}) = {result}",
+                    f"tries to {'read from' if reads else 'write to'} {role}: {why}")
+    if not re.fullmatch(r"c\d|client", role):  # signals, pipes: the bytes say nothing to a reader
+        return Call(name, f"{name}({role})", f"{'reads' if reads else 'writes'} what {role} holds"
+                    if reads else f"writes into {role}, to wake the loop")
+    if reads and result == "0":
+        return Call(name, f"{name}({role})", f"{role} has ended its side", "0")
+    gloss = f"reads {plural(result)} from {role}" if reads else f"sends {plural(result)} to {role}"
+    return Call(name, f"{name}({role})", gloss, result, beginning(args))
+
+
+def beginning(args: str) -> str:
+    """The first line of what was moved, cut short: the second one has the date in it."""
+    payload = PAYLOAD.search(args)
+    if not payload:
+        return ""
+    data = codecs.escape_decode(payload[1].encode())[0]
+    text = data.split(b"\r\n")[0].decode("utf-8", errors="backslashreplace")
+    shown = conv.printable(text[:20].encode())
+    return f'"{shown}{"…" if len(text) > 20 or text.encode() != data else ""}"'
+
+
+def plural(count: str) -> str:
+    return "1 byte" if count == "1" else f"{count} bytes"
+
+
+def accept_gloss(who: str) -> str:
+    return {"EAGAIN": "nobody else is waiting", "EMFILE": "no descriptor is left for the next client",
+            }.get(who, f"takes the next client: {who}")
+
+
+def other_gloss(name: str, role: str) -> str:
+    return {"close": f"closes {role}", "shutdown": f"tells {role} that nothing more will come",
+            "setsockopt": f"sets an option of {role}", "fcntl": f"sets a flag of {role}",
+            "getsockname": f"asks for the address of {role}"}.get(name, "")
+
+
+# ---- running it ----------------------------------------------------------------------------------
+
+class Log:
+    """strace's output while it grows."""
+
+    def __init__(self, path: str):
+        self.path = path
+
+    def text(self) -> str:
+        with open(self.path, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def resting(self) -> bool:
+        """The last line is a wait that has not returned, or the end."""
+        with open(self.path, "rb") as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - 200))
+            tail = log.read()
+        last = tail.rsplit(b"\n", 1)[-1]
+        return (last.startswith(b"epoll_") and b"wait" in last) or tail.endswith(b"+++\n")
+
+    def finished(self) -> int:
+        """Characters up to the wait that has not returned."""
+        return self.text().rfind("\n") + 1
+
+
+def why_not() -> str:
+    """Empty if strace works here; else one line that says why it does not."""
+    try:
+        run = subprocess.run(["strace", "-D", "-o", os.devnull, "true"], capture_output=True,
+                             text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as why:
+        return f"no system calls: cannot run strace ({why})"
+    if run.returncode == 0:
+        return ""
+    return f"no system calls: strace may not trace here ({run.stderr.strip().splitlines()[-1:]})"
+
+
+def trace(conversation: conv.Conversation, target: str) -> Trace:
+    """Plays the conversation against that server under strace."""
+    with tempfile.NamedTemporaryFile(prefix="strace-") as file:
+        log = Log(file.name)
+        cuts: list[int] = []
+        # LeakSanitizer traces the process itself, so it cannot work here.
+        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        with lab.Server(target, *conversation.flags, wrapper=(*STRACE, "-o", file.name),
+                        env={"ASAN_OPTIONS": sanitizer},
+                        preexec=conv.limit_files(conversation.files)) as server:
+            player = conv.Player(server, conversation,
+                                 asleep=lambda: conv.sleeps(server.pid) and log.resting(),
+                                 after_step=lambda step: cuts.append(log.finished()))
+            player.settle()
+            start = log.finished()
+            player.play()
+        return build(log.text(), start, cuts, server.ports, conversation, player.observations)
+
+
+def build(text: str, start: int, cuts: list[int], ports, conversation: conv.Conversation,
+          seen: list[conv.Observation]) -> Trace:
+    clients = [s.client for s in conversation.steps if s.verb == "connects"]
+    names = Names(ports, clients)
+    for line in text[:start].splitlines():
+        if match := CALL.match(line):
+            names.learn(*match.groups()[:3])
+            if match[1] == "close":
+                names.roles.pop(match[2], None)
+    steps = []
+    for step, end in zip(conversation.steps, cuts):
+        calls = [parse(line, names) for line in text[start:end].splitlines()]
+        steps.append(StepCalls(step, [call for call in calls if call]))
+        start = end
+    return Trace(steps, seen)

@@ -1,0 +1,18 @@
+# Comparing stages. The commands behind these targets: tests/compare/compare.py --help
+
+COMPARE := $(PYTHON) tests/compare/compare.py
+COMPARE_FLAGS = $(if $(CONV),--conv $(CONV)) $(if $(JSON),--json)
+
+.PHONY: diff trace compare-test
+diff: deps  ## play every conversation against every stage; A=01 B=02 [CONV=keepalive] shows what differs
+	@$(MAKE) --no-print-directory -s all
+	@$(COMPARE) $(if $(A)$(B),pair $(A) $(B),all) $(COMPARE_FLAGS)
+
+trace: deps  ## explain the system calls of one stage: STAGE=03 CONV=keepalive
+	@$(MAKE) --no-print-directory -s all
+	@$(COMPARE) trace $(or $(STAGE),01) $(COMPARE_FLAGS)
+
+asan: compare-test
+compare-test: deps  ## tests of the comparison; build with SAN= as you like
+	@$(MAKE) --no-print-directory -s SAN=$(ASAN) $(call stages_of,$(ASAN))
+	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTEST) -q tests/compare
