@@ -125,10 +125,6 @@ class Crowd:
         guest.sock.close()
 
 
-def gave_up(error: OSError) -> bool:
-    return isinstance(error, (ConnectionResetError, BrokenPipeError))
-
-
 def stream(sock: socket.socket, data: bytes, rng: random.Random, most: int) -> bytes:
     """Sends `data` in pieces of 1 to `most` bytes and reads at the same time, to the end."""
     def send() -> None:
