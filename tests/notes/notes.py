@@ -24,6 +24,8 @@ import argparse
 import concurrent.futures
 import dataclasses
 import difflib
+import fcntl
+import functools
 import hashlib
 import os
 import pathlib
@@ -209,6 +211,16 @@ class Shell:
         return self.readers(output)
 
 
+@functools.cache
+def available(program: str) -> bool:
+    if not shutil.which(program):
+        return False
+    if program == "strace":  # installed is not enough: a container may forbid to trace
+        return subprocess.run(["strace", "-o", os.devnull, "true"], check=False,
+                              capture_output=True).returncode == 0
+    return True
+
+
 def options_of(arguments: str) -> dict[str, str]:
     options = {key: value for key, _, value in (word.partition("=") for word in arguments.split())}
     if unknown := options.keys() - {"server", "stop", "quiet", "varies", "needs", "seconds"}:
@@ -324,7 +336,7 @@ class Note:
                 raise NoteError("the original runs no such commands")
             return self.outputs[commands]
         missing = [name for name in options.get("needs", "").split(",")
-                   if name and not shutil.which(name)]
+                   if name and not available(name)]
         if self.shell is None or missing:
             self.skipped += missing
             return old
@@ -433,6 +445,7 @@ def check_translations(tree: Tree) -> list[Problem]:
     for name in TRANSLATED:
         path = tree.root / "notes" / "zh" / name
         if not path.is_file():
+            problems.append(Problem(f"notes/zh/{name}", 1, "there is no translation"))
             continue
         line, told = translation_line(path)
         if told != digest(tree, tree.root / "notes" / name):
@@ -518,6 +531,9 @@ def main() -> int:
             translation_done(tree, pathlib.PurePath(name).name)
         return 0
     started = time.monotonic()
+    lock = os.open(tree.root / "tests/notes/notes.py", os.O_RDONLY)
+    if arguments.run:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the commands write into build/: one reader at a time
     if arguments.what == "check":
         problems = check(tree, arguments.run)
     else:
