@@ -9,14 +9,16 @@ LOG keeps what a test sent and got; conftest.py shows it when the test fails.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import random
 import re
+import select
 import socket
 import time
 
-LOG: list[str] = []
-SHOWN = 600  # bytes of one entry in LOG
+SHOWN = 300  # bytes of one entry in LOG
+LOG: collections.deque[str] = collections.deque(maxlen=40)  # the end is what a failure is about
 
 
 def note(direction: str, data: bytes) -> None:
@@ -180,6 +182,32 @@ def exchange(server, data: bytes, port: str = "http", pieces=None) -> bytes:
         client.send_pieces(pieces or [data])
         client.shutdown()
         return client.read_to_eof()
+
+
+def read_late(server, data: bytes, port: str = "http") -> bytes:
+    """Sends `data` without reading until the server takes no more of it, reads only then; all that
+    comes back. Its small receive buffer makes the server's kernel refuse early."""
+    with connect(server, port) as client:
+        LOG.append(f"sending {len(data)} bytes, reading late")
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
+        client.sock.setblocking(False)
+        rest, got, reading = memoryview(data), bytearray(), False
+        while True:
+            readable, writable, _ = select.select(
+                [client.sock] if reading else [], [client.sock] if rest else [], [],
+                20 if reading else 0.3)
+            assert readable or writable or not reading, f"stuck after {len(got)} bytes"
+            reading = reading or not writable
+            if writable:
+                rest = rest[client.sock.send(rest[:65536]):]
+                reading = reading or not rest
+                if not rest:
+                    client.shutdown()
+            if readable:
+                piece = client.sock.recv(1 << 18)
+                got += piece
+                if not piece:
+                    return bytes(got)
 
 
 def responses(data: bytes, heads: tuple[int, ...] = ()) -> list[Response]:

@@ -1,0 +1,124 @@
+"""Do the tests notice? Broken servers must fail them: see tests/broken/README.md."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+import lab
+
+FOLDER = lab.ROOT / "tests" / "broken"
+OUTPUT = lab.ROOT / "build" / "broken"
+SOURCES = ("Makefile", "common", *lab.STAGES)
+
+
+@dataclasses.dataclass
+class Broken:
+    """A patch and what its head says."""
+
+    patch: pathlib.Path
+    stage: str
+    fails: list[str]
+    passes: list[str]
+
+    @classmethod
+    def read(cls, patch: pathlib.Path) -> Broken:
+        head = dict(re.findall(r"^(Broken|Stage|Fails|Passes): (.+)$", patch.read_text(), re.MULTILINE))
+        assert len(head) == 4, f"{patch.name}: its head lacks Broken:, Stage:, Fails: or Passes:"
+        return cls(patch, head["Stage"], head["Fails"].split(), head["Passes"].split())
+
+    @property
+    def tree(self) -> pathlib.Path:
+        return OUTPUT / self.patch.stem
+
+
+def under_test() -> tuple[pathlib.Path, str, str]:
+    """Of the build under test: its output folder, the compiler and SAN, by the binaries' folder."""
+    folder = lab.binary("").resolve()
+    if not folder.name.startswith("bin-"):
+        return folder, "g++", ""
+    compiler, _, sanitizers = folder.name.removeprefix("bin-").partition("-")
+    return folder.parent, compiler, sanitizers.replace("-", ",")
+
+
+def digest(broken: Broken) -> str:
+    sha = hashlib.sha256(broken.patch.read_bytes() + repr(under_test()).encode())
+    for source in SOURCES:
+        path = lab.ROOT / source
+        for file in sorted(path.rglob("*.*")) if path.is_dir() else [path]:
+            sha.update(file.read_bytes())
+    return sha.hexdigest()
+
+
+def run(command: list[str], **kwargs) -> subprocess.CompletedProcess:
+    return subprocess.run(command, capture_output=True, text=True, check=False, **kwargs)
+
+
+def copy_sources(tree: pathlib.Path) -> None:
+    """With their times, so that only what the patch touches is compiled anew."""
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    for source in SOURCES:
+        path = lab.ROOT / source
+        copy = shutil.copytree if path.is_dir() else shutil.copy2
+        copy(path, tree / source)
+
+
+def build(broken: Broken) -> pathlib.Path:
+    """The folder of the broken binary; kept until a source or the patch changes.
+
+    The copy's output has the same relative path: the objects' dependency files name it."""
+    output, compiler, sanitizers = under_test()
+    inside = output.relative_to(lab.ROOT)
+    name = f"{compiler}-{sanitizers.replace(',', '-')}".rstrip("-")
+    folder = broken.tree / inside / (f"bin-{name}" if sanitizers else "")
+    stamp, now = broken.tree / "digest", digest(broken)
+    if (folder / broken.stage).exists() and stamp.exists() and stamp.read_text() == now:
+        return folder
+    copy_sources(broken.tree)
+    objects = output / "obj" / name
+    if objects.is_dir():
+        shutil.copytree(objects, broken.tree / inside / "obj" / name)
+    with open(broken.patch, encoding="utf-8") as patch:
+        applied = run(["patch", "-p1", "--forward", "--batch"], stdin=patch, cwd=broken.tree)
+    assert applied.returncode == 0, (
+        f"{broken.patch.name} no longer applies. The code it breaks has changed: break the new "
+        f"code in the same way (tests/broken/README.md).\n{applied.stdout}")
+    made = run(["make", "-s", f"BUILD={inside}", f"CXX={compiler}", f"SAN={sanitizers}",
+                str((folder / broken.stage).relative_to(broken.tree))], cwd=broken.tree)
+    assert made.returncode == 0, f"{broken.patch.name} does not compile:\n{made.stderr}"
+    stamp.write_text(now)
+    return folder
+
+
+def failed_of(broken: Broken, folder: pathlib.Path, tests: list[str]) -> tuple[set[str], str]:
+    """Which of these tests fail on the broken server, and what pytest printed."""
+    paths = [str(pathlib.Path(__file__).parent / test) for test in tests]
+    result = run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rfE",
+                  "--tb=line", "--stage", broken.stage, *paths],
+                 env={**os.environ, "LAB_BIN": str(folder), "LAB_STAGES": ""}, cwd=lab.ROOT)
+    assert result.returncode in (0, 1), f"pytest could not run:\n{result.stdout}{result.stderr}"
+    found = re.findall(r"^(?:FAILED|ERROR) \S*?(test_\w+\.py::\w+)", result.stdout, re.MULTILINE)
+    return set(found), result.stdout[-4000:]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", sorted(patch.stem for patch in FOLDER.glob("*.patch")))
+def test_broken_server_fails(name):
+    """The tests named in the patch must fail on the broken server, each of them; those it is to
+    pass show that it is broken in one place and not dead."""
+    broken = Broken.read(FOLDER / f"{name}.patch")
+    folder = build(broken)
+    failed, printed = failed_of(broken, folder, broken.passes)
+    assert not failed, f"{name} is more broken than it should be:\n{printed}"
+    failed, printed = failed_of(broken, folder, broken.fails)
+    unnoticed = set(broken.fails) - failed
+    assert not unnoticed, f"{name} passes {sorted(unnoticed)}:\n{printed}"

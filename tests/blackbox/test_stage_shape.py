@@ -1,0 +1,159 @@
+"""The stages are siblings: same names, same order, and what need not differ is equal to the letter.
+
+These tests read the sources. They fail when a stage drifts away from its neighbours, or outgrows
+what one can hold in mind.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import statistics
+
+import pytest
+
+import lab
+
+ORDER = ["run", "on_acceptable", "on_readable", "on_writable", "progress", "watch", "on_idle",
+         "on_signal", "close_connection"]
+FIRST, SECOND, THIRD, FOURTH = lab.STAGES
+
+# Which functions are equal to the letter, between which neighbours. What is not named here differs,
+# for the reason that the later stage's header comment gives. An entry goes only with such a reason.
+EQUAL = {
+    (FIRST, SECOND): ["on_writable", "on_idle", "enter", "on_timer"],
+    (SECOND, THIRD): ["on_readable", "on_writable", "on_idle"],
+    (THIRD, FOURTH): [],
+}
+# Equal after the names of the mechanism are exchanged: the algorithm is the same.
+RENAMED = {
+    (FIRST, SECOND): (["progress", "on_acceptable"], [
+        (r"watch\((?:c\.)?loop, c, EPOLLIN\)", "watch(c, EPOLLIN, on_readable)"),
+        (r"watch\((?:c\.)?loop, c, EPOLLOUT\)", "watch(c, EPOLLOUT, on_writable)"),
+        (r"\n    loop\.by_fd\[.*", "")]),
+    (SECOND, THIRD): (["progress", "on_acceptable"], [
+        (r"EPOLLIN, on_readable", "EV_READ, call<on_readable>"),
+        (r"EPOLLOUT, on_writable", "EV_WRITE, call<on_writable>"),
+        (r"loop\.starved_until = loop\.worker\.now \+ kStarved", "start(loop.starved, kStarved)")]),
+    (THIRD, FOURTH): ([], []),
+}
+
+
+def source(stage: str) -> str:
+    return (lab.ROOT / stage / "server.cc").read_text()
+
+
+def ends(whole: list[str]) -> bool:
+    """Is this all of the function? Relies on the layout that clang-format gives."""
+    last = whole[-1]
+    if last == "}" or last.endswith(" {}"):
+        return True
+    if last.endswith(");"):  # a declaration, or a statement in the body
+        return "{" not in "".join(whole)
+    return len(whole) == 1 and last.endswith("}")
+
+
+def functions(text: str) -> list[tuple[str, str]]:
+    """What stands at the left margin and is a function, declared or defined: name and text."""
+    found, lines = [], iter(text.splitlines())
+    for line in lines:
+        name = re.match(r"(?!struct|enum|using|template|namespace)[A-Za-z_][\w:<>*& ]*?(\w+)\(", line)
+        if not name:
+            continue
+        whole = [line]
+        while not ends(whole):
+            whole.append(next(lines))
+        found.append((name[1], "\n".join(whole)))
+    return found
+
+
+def bodies(text: str) -> dict[str, str]:
+    """Each definition: name -> its text, in order. Trampolines of libevent share a name."""
+    after_main = text[text.index("\nint main("):]
+    return {name: whole for name, whole in functions(after_main) if whole.endswith("}")}
+
+
+def prototypes(text: str) -> list[str]:
+    return [name for name, whole in functions(text) if whole.endswith(";")]
+
+
+@pytest.mark.parametrize("name", lab.STAGES)
+def test_order(name):
+    """Prototypes in the order of a connection's life, then main, then the bodies, same order."""
+    text = source(name)
+    assert prototypes(text)[:len(ORDER)] == ORDER
+    defined = list(bodies(text))
+    assert defined[0] == "main"
+    assert defined[1:len(ORDER) + 1] == ORDER
+    helpers = prototypes(text)[len(ORDER):]
+    assert [f for f in defined[len(ORDER) + 1:] if f in helpers] == helpers, "helpers' order"
+
+
+@pytest.mark.parametrize("name", lab.STAGES)
+def test_header_comment(name):
+    """The file opens with what is new here and what is left out on purpose."""
+    comment = re.match(r"(?://.*\n)+", source(name))[0]
+    assert comment.startswith(f"// Stage {int(name[:2])}: ")
+    assert "\n// New here: " in comment and "\n// Not here, on purpose: " in comment
+
+
+def nesting(body: str) -> int:
+    """Blocks inside blocks, the function's own not counted."""
+    depth = deepest = 0
+    for line in body.splitlines():
+        code = re.sub(r"\{[^{}]*\}", "", re.sub(r"//.*|\"[^\"]*\"", "", line))
+        for char in code:
+            depth += (char == "{") - (char == "}")
+            deepest = max(deepest, depth)
+    return deepest - 1
+
+
+@pytest.mark.parametrize("name", lab.STAGES)
+def test_budgets(name):
+    """Small enough to be read in one go."""
+    text = source(name)
+    assert len(text.splitlines()) <= 260
+    lengths = {f: len(body.splitlines()) for f, body in bodies(text).items()}
+    assert max(lengths.values()) <= 40, lengths
+    assert statistics.median(lengths.values()) <= 12, lengths
+    for function, body in bodies(text).items():
+        assert nesting(body) <= 4, function
+
+
+@pytest.mark.parametrize("pair", EQUAL, ids=lambda pair: f"{pair[0][:2]}-{pair[1][:2]}")
+def test_equal_functions(pair):
+    """The table EQUAL is the truth, in both directions: a function that became equal belongs in
+    it, one that stopped being equal is drift."""
+    left, right = (bodies(source(stage)) for stage in pair)
+    same = [f for f in left if right.get(f) == left[f]]
+    assert same == EQUAL[pair]
+
+
+@pytest.mark.parametrize("pair", RENAMED, ids=lambda pair: f"{pair[0][:2]}-{pair[1][:2]}")
+def test_equal_but_for_the_mechanism(pair):
+    """Only the names of the mechanism differ."""
+    functions, exchanges = RENAMED[pair]
+    left, right = (bodies(source(stage)) for stage in pair)
+    for function in functions:
+        translated = left[function]
+        for old, new in exchanges:
+            translated = re.sub(old, new, translated)
+        assert translated == right[function], function
+
+
+def test_the_first_step_is_small():
+    """`diff 01 02` shows the reactor and little else."""
+    diff = list(difflib.unified_diff(source(FIRST).splitlines(), source(SECOND).splitlines(),
+                                     n=0, lineterm=""))[2:]
+    removed = sum(line.startswith("-") for line in diff)
+    added = sum(line.startswith("+") for line in diff)
+    assert removed <= 65 and added <= 65, (removed, added)
+
+
+def test_the_check_itself():
+    """The parser above finds what it is to find: an empty set of functions would pass everything."""
+    text = "void f(int a);\n\nint main() {\n  if (a) {\n    b();\n  }\n}\n\nvoid f(int a) { c(); }\n"
+    assert prototypes(text) == ["f"]
+    assert list(bodies(text)) == ["main", "f"]
+    assert nesting(bodies(text)["main"]) == 1
+    assert all(len(bodies(source(stage))) >= len(ORDER) + 3 for stage in lab.STAGES)
