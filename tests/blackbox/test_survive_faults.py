@@ -1,0 +1,167 @@
+"""Faults: whatever the clients, the signals and the standard descriptors do, the server goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+import lab
+import load
+import wire
+from conftest import eventually
+
+MIB = 1 << 20
+
+
+def still_serves(server) -> None:
+    assert wire.exchange(server, b"alive", "text") == b"ALIVE"
+    assert wire.exchange(server, load.HELLO).endswith(b"hello, world\n")
+
+
+@pytest.mark.threads
+def test_reset_at_any_moment(server):
+    """Fails on a server that exits or asserts on ECONNRESET or EPIPE, that dies of SIGPIPE, or that
+    uses a connection after it has closed it: 400 clients reset somewhere in a conversation."""
+    rng = random.Random(11)
+    talk = {"http": load.HELLO * 20 + wire.request("POST", "/echo", body=b"e" * 200_000),
+            "text": b"text" * 50_000}
+    for _ in range(400):
+        port = rng.choice(["http", "text"])
+        sock = server.connect(port)
+        sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            sock.send(talk[port][:rng.choice([0, 1, 50, 700, 100_000, 1 << 20])])
+            if rng.random() < 0.3:
+                sock.recv(rng.choice([1, 10_000]))
+            if rng.random() < 0.3:
+                sock.shutdown(socket.SHUT_WR)
+        load.reset(sock)
+    still_serves(server)
+
+
+def test_reset_in_the_accept_queue(server):
+    """Fails on a server that takes ECONNABORTED, or a client that is gone, for the end of it."""
+    server.signal(signal.SIGSTOP)
+    for _ in range(100):
+        sock = server.connect()
+        sock.send(load.HELLO)
+        load.reset(sock)
+    server.signal(signal.SIGCONT)
+    still_serves(server)
+
+
+def test_both_ends_shut_while_output_is_stalled(server):
+    """Fails where EPOLLHUP without EPOLLIN spins or crashes: shutdown(SHUT_RDWR) and no close."""
+    with server.connect("text") as sock:
+        load.stuff(sock, b"h" * MIB, quiet=0.2)
+        sock.shutdown(socket.SHUT_RDWR)
+        time.sleep(0.3)
+        cpu = server.cpu_seconds()
+        time.sleep(0.5)
+        assert server.cpu_seconds() - cpu <= 0.05
+        still_serves(server)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGPIPE])
+def test_signals_that_mean_nothing(server, number):
+    """Fails on a server that SIGHUP (its terminal is gone) or SIGPIPE ends."""
+    for _ in range(3):
+        server.signal(number)
+    still_serves(server)
+
+
+def test_stop_and_continue(server):
+    """Fails on a server that takes EINTR from its waiting call for an error, or loses bytes."""
+    data = random.Random(12).randbytes(8 * MIB)
+    with server.connect("text", timeout=30) as sock:
+        stopper = load.threading.Thread(target=lambda: [
+            (server.signal(s), time.sleep(0.03)) for s in (signal.SIGSTOP, signal.SIGCONT) * 8])
+        stopper.start()
+        assert load.stream(sock, data, random.Random(13), 100_000) == data.upper()
+        stopper.join()
+    still_serves(server)
+
+
+@pytest.mark.parametrize("fault", [
+    "recvfrom,readv:error=EINTR:when=2+3", "sendto,writev:error=EINTR:when=2+3",
+    "accept4:error=EINTR:when=1+2", "accept4:error=ECONNABORTED:when=1+2",
+    "accept4:error=ENFILE:when=1+3", "epoll_wait,epoll_pwait2:error=EINTR:when=5+3",
+    "recvfrom,readv:error=EAGAIN:when=2+3", "sendto,writev:error=EAGAIN:when=2+3",
+])
+def test_calls_that_fail_now_and_then(plain, fault):
+    """Fails where one call's EINTR, EAGAIN, ECONNABORTED or ENFILE is taken for the end of the
+    connection or of the server. strace makes the calls fail."""
+    calls = fault.split(":")[0]
+    strace = ("strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e",
+              f"inject={fault}")
+    server = plain(wrapper=strace)
+    data = random.Random(14).randbytes(300_000)
+    for _ in range(3):
+        with server.connect("text") as sock:
+            assert load.stream(sock, data, random.Random(15), 50_000) == data.upper()
+        answer = wire.exchange(server, load.HELLO + wire.request("POST", "/echo", body=data))
+        assert [len(a.body) for a in wire.responses(answer)] == [13, len(data)]
+
+
+@contextlib.contextmanager
+def bare(stage, tmp_path, **streams):
+    """A stage whose standard descriptors are what the test wants; its ports come from /proc."""
+    command = [lab.binary(stage), "--text-port", "0", "--http-port", "0"]
+    server = lab.Server.__new__(lab.Server)
+    server.host = "127.0.0.1"
+    server.process = subprocess.Popen(command, **streams)
+    try:
+        eventually(lambda: len(load.listening_ports(server.pid)) == 2, what="listening")
+        server.ports = dict(zip(("text", "http"), load.listening_ports(server.pid)))
+        yield server
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    finally:
+        server.kill()
+
+
+def close_standard_descriptors() -> None:
+    for fd in range(3):
+        os.close(fd)
+
+
+def test_standard_descriptors_closed(stage, tmp_path, monkeypatch):
+    """Fails where a socket lands on descriptor 1 or 2: what is printed would go to a client."""
+    monkeypatch.delenv("LAB_BIN", raising=False)  # a sanitizer prints to descriptor 2 as well
+    with bare(stage, tmp_path, preexec_fn=close_standard_descriptors) as server:
+        still_serves(server)
+        assert not {0, 1, 2} & set(load.sockets_of(server.pid).values())
+
+
+def test_standard_descriptors_are_a_full_pipe(stage, tmp_path):
+    """Fails on a server that blocks because nobody reads what it prints, at start or later."""
+    reader, writer = os.pipe()
+    try:
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 4096)
+        os.set_blocking(writer, True)
+        with bare(stage, tmp_path, stdout=writer, stderr=writer) as server:
+            still_serves(server)
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_standard_output_is_a_broken_pipe(stage, tmp_path):
+    """Fails on a server that SIGPIPE or EPIPE from its own output ends."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        with bare(stage, tmp_path, stdout=writer) as server:
+            still_serves(server)
+    finally:
+        os.close(writer)

@@ -1,0 +1,37 @@
+"""One conversation of each kind under valgrind's memcheck: what sanitizers do not see, as reads of
+memory that was never written, and what libevent does on our behalf."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+
+import pytest
+
+import load
+import wire
+
+MEMCHECK = ("valgrind", "-q", "--error-exitcode=9", "--leak-check=full", "--show-leak-kinds=all",
+            "--errors-for-leak-kinds=definite,indirect,possible", "--track-fds=no")
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
+def test_memcheck(plain):
+    """Fails on a use of uninitialised or freed memory, and on a block nobody frees at the end."""
+    server = plain(wrapper=MEMCHECK, start_timeout=60)
+    chunked = wire.request("POST", "/echo", "Transfer-Encoding: chunked") + wire.chunked(b"ab", b"c")
+    big = wire.request("POST", "/upper", body=b"v" * 300_000)
+    for data in (load.HELLO * 50, chunked, big, b"nonsense\r\n\r\n", load.HELLO[:9], b"",
+                 wire.request("GET", "/stats"), wire.request("GET", "/")):
+        wire.exchange(server, data)
+        assert wire.exchange(server, data, "text") == data.upper()
+    for port in ("text", "http"):
+        sock = server.connect(port)
+        sock.sendall(big)
+        load.reset(sock)
+    with wire.connect(server) as client:
+        client.send(load.HELLO)
+        assert client.read_response().status == 200
+        server.signal(signal.SIGTERM)
+        assert server.wait(60) == 0, server.stderr()
