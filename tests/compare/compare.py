@@ -118,8 +118,8 @@ def print_verdict(count: int, differs: bool, listed: frozenset, complaints: list
     if differs:
         print(show.paint("Not identical.", "red", "bold"))
     else:
-        print(show.paint(f"{count} conversations: the stages answer byte for byte the same, Date "
-                         "aside.", "green", "bold"))
+        print(show.paint(f"{count} conversations: the stages answer byte for byte the same (Date "
+                         "aside)", "green", "bold"))
 
 
 # ---- pair ----------------------------------------------------------------------------------------
@@ -166,6 +166,7 @@ def pair_calls(options: argparse.Namespace, result: dict) -> None:
     if not options.conv:
         conversations += [c for c in conv.load_all() if c.name != full]
     result["calls"] = {}
+    counts = {}
     with show.Progress() as progress:
         for i, conversation in enumerate(conversations):
             progress(f"system calls: {i + 1}/{len(conversations)} {conversation.name}")
@@ -174,13 +175,12 @@ def pair_calls(options: argparse.Namespace, result: dict) -> None:
             result["calls"][conversation.name] = {
                 wire.stage_label(options.a): render.trace_json(left),
                 wire.stage_label(options.b): render.trace_json(right)}
-            if options.json:
-                continue
-            if i == 0:
+            if i == 0 and not options.json:
                 render.calls_text(options.a, options.b, conversation.name, left, right)
-            elif left.countable and right.countable:
-                line = render.per_request(options.a, options.b, left, right)
-                print(f"{conversation.name}: {line}")
+            elif line := render.per_request(left, right):
+                counts[conversation.name] = line
+    if counts and not options.json:
+        render.other_counts_text(options.a, options.b, counts)
 
 
 # ---- trace ---------------------------------------------------------------------------------------

@@ -105,7 +105,9 @@ def calls_text(a: str, b: str, name: str, left: calls.Trace, right: calls.Trace)
         for text_a, mark, text_b in side_by_side(step_a, step_b):
             line = f"{show.fit(text_a, width)} {mark} {show.fit(text_b, width)}".rstrip()
             print(show.paint(line, *(() if mark == " " else ("yellow",))))
-    print(per_request(a, b, left, right))
+    counts = per_request(left, right) or "not counted (no request, or bulk that is cut by chance)"
+    print(textwrap.fill(f"calls per request, {a[:2]} | {b[:2]}: {counts}", show.columns(),
+                        subsequent_indent="  "))
 
 
 def side_by_side(a: calls.StepCalls, b: calls.StepCalls) -> list[tuple[str, str, str]]:
@@ -133,19 +135,26 @@ def number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def per_request(a: str, b: str, left: calls.Trace, right: calls.Trace) -> str:
+def per_request(left: calls.Trace, right: calls.Trace) -> str:
+    """By kind, left | right; empty where a number would mean nothing."""
     if not (left.countable and right.countable):
-        return "calls per request: not counted (no request, or bulk that is cut by chance)"
+        return ""
     one, two = left.by_kind(), right.by_kind()
     kinds = [f"{kind} {number(one.get(kind, 0))} | {number(two.get(kind, 0))}"
              for kind in sorted(one | two)]
     total = f"all {number(sum(one.values()))} | {number(sum(two.values()))}"
-    return f"calls per request, {a[:2]} | {b[:2]}: " + ", ".join([*kinds, total])
+    return ", ".join([*kinds, total])
+
+
+def other_counts_text(a: str, b: str, counts: dict[str, str]) -> None:
+    print(f"\ncalls per request, {a[:2]} | {b[:2]}, in the other conversations:")
+    for name, text in counts.items():
+        print(textwrap.fill(f"  {name:18} {text}", show.columns(), subsequent_indent=" " * 21))
 
 
 def trace_text(stage: str, conversation: conv.Conversation, trace: calls.Trace) -> None:
     """One timeline with what each call is for."""
-    heading(f"{stage}, {conversation.name}: {conversation.title}")
+    heading(conv.shorten(f"{stage}, {conversation.name}: {conversation.title}", show.columns()))
     lines = [text for step in trace.steps for text, _ in step.lines()]
     left = min(max([show.width_of(text) for text in lines] + [20]), show.columns() // 2)
     right = show.columns() - left - 4

@@ -1,0 +1,325 @@
+"""What the comparison promises: the same text each time, true views, and no difference missed.
+
+Each test says which broken server, or which broken comparison, it catches.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import calls  # noqa: E402
+import conversation as conv  # noqa: E402
+import expected  # noqa: E402
+import functions  # noqa: E402
+import render  # noqa: E402
+import show  # noqa: E402
+from conversation import lab  # noqa: E402
+
+STAGES = ("01", "02", "03", "04")
+DEMO = HERE.parent / "demo" / "demo.py"
+needs_strace = pytest.mark.skipif(bool(calls.why_not()), reason="strace may not trace here")
+
+
+def run(*arguments: str, script: pathlib.Path = HERE / "compare.py", **env: str):
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR")}
+    return subprocess.run([sys.executable, str(script), *arguments], capture_output=True,
+                          text=True, timeout=120, check=False, env={**environment, **env})
+
+
+def run_json(*arguments: str):
+    done = run(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def run_on_terminal(*arguments: str, **env: str) -> str:
+    """The output where stdout is a terminal of 80 columns."""
+    master, slave = pty.openpty()
+    with subprocess.Popen([sys.executable, str(HERE / "compare.py"), *arguments], stdout=slave,
+                          stderr=subprocess.DEVNULL,
+                          env={**os.environ, "COLUMNS": "80", **env}) as process:
+        os.close(slave)
+        output = b""
+        try:
+            while piece := os.read(master, 65536):
+                output += piece
+        except OSError:  # EIO: nobody has the other end open any more
+            pass
+        process.wait(60)
+    os.close(master)
+    return output.decode()
+
+
+def write(folder: pathlib.Path, text: str) -> pathlib.Path:
+    path = folder / "mine.conv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# ---- the same text each time ---------------------------------------------------------------------
+
+@needs_strace
+@pytest.mark.parametrize("name", ["keepalive", "two_clients", "sigterm"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_two_traces_give_the_same_text(stage, name):
+    """Catches addresses, ports, pids, time-outs or dates in the text, and steps that begin before
+    the server is done with the one before."""
+    first, second = run("trace", stage, "--conv", name), run("trace", stage, "--conv", name)
+    assert first.returncode == 0 and "epoll_wait" in first.stdout, first.stderr
+    assert first.stdout == second.stdout
+
+
+@needs_strace
+@pytest.mark.parametrize("pair", [("01", "02"), ("02", "03"), ("03", "04")])
+def test_two_comparisons_give_the_same_text(pair):
+    """The same for the three views of a pair."""
+    first, second = (run("pair", *pair, "--conv", "keepalive") for _ in range(2))
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert first.stdout == second.stdout
+
+
+# ---- what the views show -------------------------------------------------------------------------
+
+def reaction(stage: str, name: str = "keepalive", verb: str = "sends HELLO") -> list[str]:
+    """The calls of a stage in the first step with that text."""
+    steps = run_json("trace", stage, "--conv", name)["steps"]
+    step = next(s for s in steps if verb in s["step"])
+    return [call["call"].split(' "')[0] for call in step["calls"]]
+
+
+@needs_strace
+def test_stage_1_sends_at_once():
+    """Catches a stage 1 that waits for writability before it has tried, and a trace that drops
+    calls."""
+    assert reaction("01") == ["epoll_wait(timeout) = c1 EPOLLIN", "recvfrom(c1) = 34",
+                              "sendto(c1) = 130"]
+
+
+@needs_strace
+def test_stage_2_waits_for_writability_between_two_epoll_ctl():
+    """Catches a reactor that sends without having swapped interest and callback."""
+    assert reaction("02") == [
+        "epoll_wait(timeout) = c1 EPOLLIN", "recvfrom(c1) = 34", "epoll_ctl(MOD, c1, EPOLLOUT)",
+        "epoll_wait(timeout) = c1 EPOLLOUT", "sendto(c1) = 130", "epoll_ctl(MOD, c1, EPOLLIN)"]
+
+
+@needs_strace
+def test_libevent_takes_the_descriptor_off_and_hangs_it_back():
+    """Catches a trace that loses the operation of an epoll_ctl: this is all that 02 and 03 differ
+    in."""
+    data = run_json("pair", "02", "03", "--conv", "keepalive", "--view", "calls")["calls"]
+    kinds = {label: trace["calls_per_request"] for label, trace in data["keepalive"].items()}
+    assert kinds["02"]["epoll_ctl"] == 2 and kinds["03"]["epoll_ctl"] == 4
+    assert [c for c in reaction("03") if "epoll_ctl" in c] == [
+        "epoll_ctl(DEL, c1)", "epoll_ctl(ADD, c1, EPOLLOUT)",
+        "epoll_ctl(DEL, c1)", "epoll_ctl(ADD, c1, EPOLLIN)"]
+
+
+@needs_strace
+def test_a_bufferevent_uses_readv_ioctl_writev():
+    """Catches a stage 4 that reads by itself, and a view that leaves out a kind of call."""
+    shown = run("pair", "03", "04", "--conv", "keepalive", "--view", "calls").stdout
+    assert "ioctl 0 | 1" in shown and "readv 0 | 1" in shown and "writev 0 | 1" in shown
+    assert 'recvfrom(c1) = 34 "GET /hello HTTP/1.1…"         | readv(c1) = 34' in shown
+
+
+@pytest.mark.parametrize("stage", lab.STAGES)
+def test_no_line_of_code_is_left_out(stage):
+    """Catches a code view that overlooks a part of the source, and with it what changed there."""
+    shown = {line for body in functions.units(functions.source_of(stage)).values()
+             for line in body}
+    left_out = {line for line in functions.source_of(stage) if line and line not in shown}
+    assert left_out == {"namespace {", "}  // namespace"}
+
+
+def test_code_view_names_what_changed():
+    """Catches a view that mixes up equal and changed, or new and gone."""
+    status = {c["name"]: c["status"]
+              for c in run_json("pair", "02", "03", "--view", "code")["code"]}
+    assert status["on_writable"] == "equal" and status["run"] == "changed"
+    assert status["on_grace"] == "new" and status["on_timer"] == "gone"
+
+
+def test_folding_counts_exactly_but_not_timers():
+    """Catches a timeline whose length depends on how often a timer struck."""
+    one = calls.Call("read", "read(c1)", "", "1")
+    tick = calls.Call("epoll_wait", "epoll_wait(timeout) = time-out", "")
+    other = calls.Call("close", "close(c1)", "")
+    assert list(calls.fold([one] * 5 + [other])) == [
+        ("read(c1) = 1", ""), ("… the line above, 5 times in all", ""), ("close(c1)", "")]
+    assert list(calls.fold([tick] * 4 + [one])) == list(calls.fold([tick, one]))
+    assert list(calls.fold([tick, other] * 2)) == list(calls.fold([tick, other] * 7))
+
+
+# ---- no difference missed ------------------------------------------------------------------------
+
+def run_broken(how: str, *arguments: str):
+    """With a second stage that has a defect."""
+    return run(*arguments, "--binary", f"02={HERE / 'broken_stage.py'}", BROKEN=how,
+               REAL_STAGE=str(lab.binary("02_epoll_reactor")))
+
+
+def test_one_wrong_byte_is_named(tmp_path):
+    """A server that answers one byte wrongly makes `all` fail; conversation and byte are named."""
+    path = write(tmp_path, 'c1 connects to text\nc1 sends "wax\\n"\nc1 receives "WAX\\n"\n')
+    done = run_broken("byte", "all", "--conv", str(path))
+    assert done.returncode == 1
+    assert "mine, 02:" in done.stdout and f"{path}:3" in done.stdout
+    assert "byte 2 differs" in done.stdout and '"WA»x\\n"' in done.stdout
+    assert "mine, 01:" not in done.stdout
+
+
+@pytest.mark.parametrize("how, conversation, sign", [
+    ("extra", 'c1 connects to text\nc1 sends "a"\nc1 receives "A"\n', '"» "'),
+    ("reset", 'c1 connects to text\nc1 sends "a"\nc1 receives "A"\nc1 half-closes\nc1 is closed\n',
+     "reset"),
+])
+def test_other_defects_are_seen(tmp_path, how, conversation, sign):
+    """A server that says more than it should, and one that resets where it should close."""
+    done = run_broken(how, "all", "--conv", str(write(tmp_path, conversation)))
+    assert done.returncode == 1 and sign in done.stdout, done.stdout
+
+
+def test_demo_passes_and_fails(tmp_path):
+    """Catches a demo that says that all is well whatever the answers are."""
+    done = run(script=DEMO)
+    assert done.returncode == 0 and "byte for byte the same" in done.stdout
+    assert max(map(show.width_of, done.stdout.splitlines())) <= 80
+    for stage in lab.STAGES:
+        (tmp_path / stage).symlink_to(lab.binary(stage))
+    (tmp_path / "02_epoll_reactor").unlink()
+    (tmp_path / "02_epoll_reactor").symlink_to(HERE / "broken_stage.py")
+    done = run(script=DEMO, BROKEN="extra", LAB_BIN=str(tmp_path),
+               REAL_STAGE=str(lab.binary("02_epoll_reactor")))
+    assert done.returncode == 1 and "stage 02" in done.stdout and "✗ byte" in done.stdout
+
+
+def test_evhttp_list_must_be_true(tmp_path):
+    """Catches a list of expected differences that hides new ones, or keeps what is gone."""
+    step = conv.Step(1, "c1 receives ...", "", "receives", "c1")
+    same, other = conv.Observation(step, b"ab", b"ab"), conv.Observation(step, b"ab", b"ax")
+    listed = tmp_path / "list.txt"
+    listed.write_text('talk 2 got "x"\n    because\n', encoding="utf-8")
+    assert expected.check({"talk": [same, other]}, listed) == []
+    assert "not in list.txt: talk 1" in expected.check({"talk": [other, other]}, listed)[0]
+    assert "list.txt:1: not seen" in expected.check({"talk": [same, same]}, listed)[0]
+    listed.write_text('talk 2 got "x"\n', encoding="utf-8")
+    with pytest.raises(conv.WrongStep, match="no reason"):
+        expected.read(listed)
+
+
+def test_header_order_is_no_difference_to_evhttp():
+    """Catches a comparison that calls every answer of evhttp different."""
+    a = b"HTTP/1.1 200 OK\r\nDate: x\r\nAllow: y\r\n\r\nbody: 1\r\nage: 2\r\n"
+    b = b"HTTP/1.1 200 OK\r\nAllow: y\r\nDate: x\r\n\r\nbody: 1\r\nage: 2\r\n"
+    assert expected.sort_fields(a) == b
+
+
+# ---- wrong files, terminals, Ctrl-C --------------------------------------------------------------
+
+@pytest.mark.parametrize("line, why", [
+    ("c1 shouts", "no such step"),
+    ('c1 sends "a', "in double quotes"),
+    ('c1 sends "\\q"', "no escape"),
+    ("c1 sends NAME", "NAME is not defined"),
+    ('c1 sends "a" slowly', "cannot understand 'slowly'"),
+    ('c2 sends "a"', "c2 is not connected"),
+    ("c1 connects to http", "connected already"),
+    ("server gets SIGKILL", "no such step"),
+])
+def test_a_wrong_step_is_named(tmp_path, line, why):
+    """Catches a reader that overlooks what it does not understand: such a test would pass for the
+    wrong reason."""
+    path = write(tmp_path, f"title: wrong\n# a comment\nc1 connects to text\n{line}\n")
+    done = run("all", "--conv", str(path))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{path}:4: ") and why in done.stderr, done.stderr
+
+
+def test_every_conversation_is_good_and_has_a_title():
+    """Catches a conversation that nobody can read or that expects nothing."""
+    conversations = conv.load_all()
+    assert len(conversations) >= 20
+    for conversation in conversations:
+        assert conversation.title, conversation.name
+        assert any(s.verb in ("receives", "end") for s in conversation.steps), conversation.name
+
+
+def test_colour_only_on_a_terminal():
+    """Catches escape sequences in files and for those who asked for none."""
+    arguments = ("pair", "01", "02", "--view", "code")
+    assert "\033" not in run(*arguments).stdout
+    assert "\033[" in run_on_terminal(*arguments, NO_COLOR="")
+    assert "\033" not in run_on_terminal(*arguments, NO_COLOR="1")
+
+
+@needs_strace
+@pytest.mark.parametrize("arguments", [
+    ("trace", "04", "--conv", "sigterm"), ("all", "--conv", "line"),
+    ("pair", "03", "04", "--conv", "keepalive", "--view", "calls")])
+def test_fits_into_the_width(arguments):
+    """Catches lines that a terminal of 80 columns would break."""
+    lines = run(*arguments, COLUMNS="80").stdout.splitlines()
+    assert lines and max(map(show.width_of, lines)) <= 80
+
+
+def test_without_strace_the_other_views_remain(tmp_path):
+    """Catches a crash where a container forbids ptrace."""
+    fake = tmp_path / "strace"
+    fake.write_text("#!/bin/sh\necho 'strace: Operation not permitted' >&2; exit 1\n")
+    fake.chmod(0o755)
+    done = run("pair", "01", "02", "--conv", "line", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.returncode == 0, done.stderr
+    assert "code:" in done.stdout and "line " in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("no system calls: strace may not trace here")
+
+
+def members(session: int) -> list[str]:
+    """Command lines of the processes that still run in a session."""
+    found = []
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            if int(fields[3]) == session and fields[0] != "Z":
+                found.append((folder / "cmdline").read_text())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
+@needs_strace
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_nothing_survives_ctrl_c(tmp_path, number, status):
+    """Catches servers and tracers that are left behind."""
+    path = write(tmp_path, "c1 connects to text\npause 60 s\n")
+    with subprocess.Popen([sys.executable, str(HERE / "compare.py"), "trace", "02", "--conv",
+                           str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          start_new_session=True) as process:
+        deadline = time.monotonic() + 30
+        while not any("02_epoll" in line and "strace" not in line
+                      for line in members(process.pid)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(number)
+        assert process.wait(30) == status
+    deadline = time.monotonic() + 10
+    while members(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert members(process.pid) == []
+
+
+def test_purpose_puts_the_same_job_into_one_row():
+    """Catches a side-by-side view that pairs a read with an epoll_ctl."""
+    assert render.purpose('recvfrom(c1) = 3 "abc"') == render.purpose('readv(c1) = 3 "abc"')
+    assert render.purpose("epoll_ctl(MOD, c1, EPOLLIN)") == render.purpose("epoll_ctl(DEL, c1)")
+    assert render.purpose("recvfrom(c1) = 3") != render.purpose("recvfrom(c2) = 3")
