@@ -22,18 +22,24 @@ ALL_FLAGS := -std=c++20 $(WARNINGS) $(CXXFLAGS) -pthread -I. -I$(OBJ)/gen \
              $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 EVENT_CFLAGS = $(shell pkg-config --cflags libevent_core)
 EVENT_LIBS   = $(shell pkg-config --libs libevent_core)
+HTTP_LIBS    = $(shell pkg-config --libs libevent_core libevent_extra) -levent_pthreads
 
 COMMON_OBJ := $(patsubst %.cc,$(OBJ)/%.o,$(wildcard common/*.cc))
-BINARIES   := $(STAGES:%=$(BIN)/%)
+BINARIES   := $(STAGES:%=$(BIN)/%) $(BIN)/evhttp_server $(BIN)/evhttp_client
 
 .PHONY: all
-all: $(BINARIES)  ## build the four stages; make alone does this
+all: $(BINARIES)  ## build the four stages, evhttp_server and evhttp_client; make alone does this
 
 $(BIN)/01_plain_epoll: $(OBJ)/01_plain_epoll/server.o
 $(BIN)/02_epoll_reactor: $(OBJ)/02_epoll_reactor/server.o $(OBJ)/02_epoll_reactor/reactor.o
 $(BIN)/03_libevent_raw: $(OBJ)/03_libevent_raw/server.o $(OBJ)/03_libevent_raw/base.o
 $(BIN)/04_bufferevent_http: $(OBJ)/04_bufferevent_http/server.o $(OBJ)/03_libevent_raw/base.o
 $(BIN)/03_libevent_raw $(BIN)/04_bufferevent_http: LIBS = $(EVENT_LIBS)
+$(BIN)/evhttp_server: $(addprefix $(OBJ)/,04_bufferevent_http/evhttp_server.o \
+  04_bufferevent_http/evhttp_message.o 03_libevent_raw/base.o)
+$(BIN)/evhttp_client: $(addprefix $(OBJ)/,04_bufferevent_http/evhttp_client.o \
+  04_bufferevent_http/command.o 04_bufferevent_http/evhttp_message.o 03_libevent_raw/base.o)
+$(BIN)/evhttp_server $(BIN)/evhttp_client: LIBS = $(HTTP_LIBS)
 
 $(BINARIES): $(COMMON_OBJ)
 	@mkdir -p $(@D)

@@ -1,0 +1,209 @@
+"""evhttp_client: curl's flags and exit codes, compared with curl itself.
+
+Every run of it under ASan also shows that it freed all it had, on that path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import re
+import socket
+import struct
+import subprocess
+import threading
+
+import pytest
+
+import conftest
+import lab
+
+SERVERS = (*lab.STAGES, "evhttp_server")
+
+
+def run(*flags, stdin: bytes = b"", program=None) -> subprocess.CompletedProcess:
+    command = [program or lab.binary("evhttp_client"), *map(str, flags)]
+    done = subprocess.run(command, input=stdin, capture_output=True, timeout=30, check=False)
+    assert done.returncode != 99 and b"Sanitizer" not in done.stderr, done.stderr.decode()
+    return done
+
+
+def curl(*flags, **kwargs) -> subprocess.CompletedProcess:
+    return run("-sS", *flags, program="curl", **kwargs)
+
+
+@pytest.fixture
+def target(request):
+    ports = ("text", "http") if request.param in lab.STAGES else ("http",)
+    server = conftest.TestedServer(request.param, "--auth", "lab:secret", ports=ports)
+    yield f"http://localhost:{server.http_port}"
+    faults = server.finish()
+    server.shut()
+    assert not faults
+
+
+@pytest.mark.parametrize("target", SERVERS, indirect=True)
+def test_against_every_server(target):
+    """Fails where the client does not go on to 127.0.0.1 after ::1, does not authenticate, or takes
+    a refusal for success."""
+    done = run("-u", "lab:secret", "-d", "hello", target + "/upper")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"HELLO", b"")
+    refused = run("-f", "-d", "hello", target + "/upper")
+    assert (refused.returncode, refused.stdout) == (22, b"")
+    assert b"401" in refused.stderr and refused.stderr.count(b"\n") == 1
+    unfailing = run("-i", "-d", "hello", target + "/upper")
+    assert unfailing.returncode == 0 and unfailing.stdout.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+    assert unfailing.stdout.endswith(b"\r\n\r\n401 Unauthorized\r\n")
+    in_url = target.replace("//", "//lab:se%63ret@") + "/upper?text=a"
+    assert run(in_url).stdout == b"A"
+
+
+def test_against_python():
+    """Fails where the client understands our own servers only: HTTP/1.0, a body up to the end."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body[::-1])
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        big = b"0123456789" * 100_000
+        done = run("-d", "-", f"http://127.0.0.1:{server.server_port}/", stdin=big)
+        server.shutdown()
+    assert (done.returncode, done.stdout) == (0, big[::-1])
+
+
+@contextlib.contextmanager
+def scripted(*answers):
+    """A server that reads one request per answer, says it and closes. None: says nothing and waits;
+    "reset": resets. What it was sent stands in `requests`."""
+    requests: list[bytes] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(20)
+    over = threading.Event()
+
+    def serve():
+        for answer in answers:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            with client:
+                client.settimeout(20)
+                requests.append(read_request(client))
+                if answer is None:
+                    over.wait(20)
+                elif answer == "reset":
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                else:
+                    client.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", requests
+    finally:
+        over.set()
+        listener.close()
+        thread.join()
+
+
+def read_request(client: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += client.recv(65536)
+    length = re.search(rb"(?i)content-length: (\d+)", data)
+    end = data.index(b"\r\n\r\n") + 4 + int(length[1] if length else 0)
+    while len(data) < end:
+        data += client.recv(65536)
+    return data
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.mark.parametrize("answer, status", [
+    (b"", 52), (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", 18), (b"nonsense\r\n\r\n", 8),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", 18),
+    (b"HTTP/1.1 200 OK\r\n\r\nto the end", 0), (b"HTTP/1.1 204 No Content\r\n\r\n", 0),
+], ids=["empty", "cut", "nonsense", "cut-chunks", "to-the-end", "204"])
+def test_answers(answer, status):
+    """Fails where a failure is taken for another one or for success, or something is not freed."""
+    with scripted(answer) as (url, _):
+        done = run(url)
+    assert done.returncode == status
+    assert done.stderr.count(b"\n") == (1 if status else 0)
+
+
+def test_reset():
+    """Fails where a reset ends in a crash. evhttp does not tell it from an empty reply (curl: 56)."""
+    with scripted("reset") as (url, _):
+        assert run(url).returncode in (52, 56)
+
+
+def test_time_out():
+    """Fails where -m is not kept, in whichever step."""
+    with scripted(None) as (url, _):
+        assert run("-m", "0.3", url).returncode == 28
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+@pytest.mark.parametrize("flags, status", [
+    ((f"http://127.0.0.1:{closed_port()}/",), 7), ((f"http://localhost:{closed_port()}/",), 7),
+    ((f"http://[::1]:{closed_port()}/",), 7), (("http://" + "a" * 64 + ".example/",), 6),
+    (("ftp://a/",), 1), (("http:///a",), 3), (("--nonsense", "http://a/"), 2), ((), 2),
+    (("-X", "BREW", "http://a/"), 2), (("-m", "soon", "http://a/"), 2), (("-H", "x", "http://a/"), 2),
+    (("-H", "a: b\r\nc: d", "http://a/"), 2), (("-d", "@/nonexistent", "http://a/"), 26),
+])
+def test_exit_status(flags, status):
+    """Fails where a mistake is not told in one line, or in the wrong number."""
+    done = run(*flags)
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (status, b"", 1)
+
+
+def head(request: bytes) -> tuple[bytes, dict[bytes, bytes], bytes]:
+    """Request line, fields by name in lower case, body."""
+    lines, body = request.split(b"\r\n\r\n", 1)
+    first, *fields = lines.split(b"\r\n")
+    return first, {name.lower(): value for name, value in (f.split(b": ", 1) for f in fields)}, body
+
+
+@pytest.mark.parametrize("flags", [
+    (), ("-u", "lab:secret"), ("-d", "a=b"), ("-d", "a", "-d", "b"), ("-X", "PUT", "-d", "x"),
+    ("-X", "DELETE"), ("-H", "X-A: 1", "-H", "Accept: text/html"), ("-H", "Accept:"),
+    ("-H", "Content-Type: text/plain", "-d", "x"), ("-d", "@FILE"), ("-d", ""),
+], ids=" ".join)
+def test_the_same_request_as_curl(flags, tmp_path):
+    """Fails where a flag means something else than it means to curl. Two fields differ on purpose:
+    who asks, and that evhttp_client asks once."""
+    file = tmp_path / "file"
+    file.write_bytes(b"two\nlines\r\n")
+    flags = [f"@{file}" if flag == "@FILE" else flag for flag in flags]
+    with scripted(OK, OK) as (url, requests):
+        assert curl(*flags, url + "/a/b?c=%20d#e").stdout == b"ok"
+        assert run(*flags, url + "/a/b?c=%20d#e").stdout == b"ok"
+    (first, theirs, body), (our_first, ours, our_body) = map(head, requests)
+    assert ours.pop(b"user-agent").startswith(b"evhttp_client/") and theirs.pop(b"user-agent")
+    assert ours.pop(b"connection") == b"close"
+    assert (our_first, ours, our_body) == (first, theirs, body)
+
+
+@pytest.mark.parametrize("answers, retries, status, asked", [
+    ((b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", OK), 1, 0, 2),
+    ((b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",), 0, 22, 1),
+    ((b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", OK), 1, 22, 1),
+], ids=["503", "no-retry", "404"])
+def test_retry(answers, retries, status, asked):
+    """Fails where it gives up too early, or asks again what will not change."""
+    with scripted(*answers) as (url, requests):
+        assert run("-f", "--retry", retries, url).returncode == status
+    assert len(requests) == asked

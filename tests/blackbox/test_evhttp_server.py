@@ -1,0 +1,217 @@
+"""The HTTP service on libevent's evhttp: same routes, same flags but the text ones.
+
+What evhttp does otherwise than the shared parser is not tested here; notes/05_evhttp.md lists it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+import conftest
+import lab
+import wire
+
+NAME = "evhttp_server"
+
+
+@pytest.fixture
+def evhttp():
+    """evhttp(*flags) -> a running evhttp_server, ended and checked after the test."""
+    servers = []
+
+    def start(*flags, **kwargs) -> conftest.TestedServer:
+        servers.append(conftest.TestedServer(NAME, *flags, ports=("http",), **kwargs))
+        return servers[-1]
+
+    yield start
+    faults = [fault for server in servers for fault in server.finish()]
+    for server in servers:
+        server.shut()
+    assert not faults
+
+
+def ask(server, data: bytes, head: bool = False) -> wire.Response:
+    with wire.connect(server) as client:
+        client.send(data)
+        return client.read_response(head)
+
+
+def open_connections(server) -> int:
+    return json.loads(ask(server, wire.request("GET", "/stats")).body)["connections_open"]
+
+
+def test_routes(evhttp):
+    """Fails where the evhttp engine asks other routes than the stages do."""
+    server = evhttp()
+    binary = bytes(range(256)) * 40
+    typed = ask(server, wire.request("POST", "/echo", "Content-Type: a/b", body=binary))
+    assert (typed.status, typed.body, typed.headers["content-type"]) == (200, binary, "a/b")
+    upper = ask(server, wire.request("POST", "/upper", body=binary))
+    assert upper.body == bytes(b - 32 if 97 <= b <= 122 else b for b in binary)
+    assert upper.headers["content-type"] == "application/octet-stream"
+    assert ask(server, wire.request("GET", "/upper?text=abc%20d+e")).body == b"ABC D E"
+    assert ask(server, wire.request("GET", "/upper")).status == 400
+    assert ask(server, wire.request("GET", "/none")).status == 404
+    assert NAME.encode() in ask(server, wire.request("GET", "/")).body
+    refused = ask(server, wire.request("PATCH", "/upper"))
+    assert (refused.status, refused.headers["allow"]) == (405, "GET, HEAD, POST")
+    assert ask(server, wire.request("OPTIONS", "*")).status == 204
+
+
+@pytest.mark.parametrize("path", ["/", "/hello", "/stats", "/upper?text=ab"])
+def test_head_and_connect_tell_the_length(evhttp, path):
+    """Fails where evhttp is left to it: it tells no length to HEAD, and none of CONNECT's body."""
+    server = evhttp()
+    with wire.connect(server) as client:
+        client.send(wire.request("HEAD", path) + wire.request("GET", "/hello"))
+        assert int(client.read_response(head=True).headers["content-length"]) > 0
+        assert client.read_response().body == b"hello, world\n"
+    connect = ask(server, b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (connect.status, connect.body) == (405, b"405 Method Not Allowed\r\n")
+
+
+def test_pipelined_and_split(evhttp):
+    """Fails where an answer is lost between two engines' buffers."""
+    requests = [wire.request("POST", "/upper", body=b"abc%d" % i) for i in range(50)]
+    data = b"".join(requests)
+    for pieces in ([data], [data[i:i + 7] for i in range(0, len(data), 7)]):
+        with wire.connect(evhttp()) as client:
+            client.send_pieces(pieces)
+            for i in range(50):
+                assert client.read_response().body == b"ABC%d" % i
+
+
+def test_auth(evhttp):
+    """Fails where a route other than /hello is served without the credentials."""
+    server = evhttp("--auth", "lab:secret")
+    right = "Authorization: Basic " + base64.b64encode(b"lab:secret").decode()
+    wrong = "Authorization: Basic " + base64.b64encode(b"lab:secreT").decode()
+    assert ask(server, wire.request("GET", "/hello")).status == 200
+    assert ask(server, wire.request("GET", "/", right)).status == 200
+    for fields in ((), (wrong,)):
+        refused = ask(server, wire.request("GET", "/", *fields))
+        assert refused.status == 401 and refused.headers["www-authenticate"].startswith("Basic ")
+
+
+def test_limits(evhttp):
+    """Fails where a limit was not handed to evhttp, or is off by one."""
+    server = evhttp("--max-body", "1000")
+    assert ask(server, wire.request("POST", "/echo", body=b"x" * 1000)).status == 200
+    assert ask(server, wire.request("POST", "/echo", body=b"x" * 1001)).status == 413
+    filler = wire.chunked(b"x" * 600, b"x" * 600)
+    chunked = wire.request("POST", "/echo", "Transfer-Encoding: chunked") + filler
+    assert ask(server, chunked).status == 413
+    assert ask(server, wire.request("GET", "/hello", "A: " + "x" * 15000)).status == 200
+    assert ask(server, wire.request("GET", "/hello", "A: " + "x" * 30000)).status == 400
+
+
+def test_idle_connections_are_closed(evhttp):
+    """Fails without evhttp_set_timeout: evhttp's default waits 50 seconds."""
+    with wire.connect(evhttp("--idle-timeout", "0.5")) as client:
+        client.send(wire.request("GET", "/hello"))
+        client.read_response()
+        client.expect_eof()
+
+
+@pytest.mark.parametrize("storm", ["silent", "request", "half", "reset", "refused"])
+def test_open_count_returns(evhttp, storm):
+    """Fails where the table of connections keeps one that evhttp has closed, whatever closed it."""
+    server = evhttp()
+    for _ in range(30):
+        client = wire.connect(server)
+        if storm == "request":
+            client.send(wire.request("GET", "/hello"))
+            client.read_response()
+        elif storm == "half":
+            client.send(b"POST /echo HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc")
+        elif storm == "reset":
+            client.sock.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SOL_SOCKET, SO_LINGER
+            client.send(wire.request("GET", "/")[:9])
+        elif storm == "refused":
+            client.send(b"nonsense\r\n\r\n")
+            client.read_to_eof()
+        client.close()
+    deadline = time.monotonic() + 10
+    while open_connections(server) != 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert open_connections(server) == 1
+
+
+def test_max_connections(evhttp):
+    """Fails where one client more than allowed is accepted, or waits for ever when others leave."""
+    server = evhttp("--max-connections", "2")
+    clients = [wire.connect(server) for _ in range(3)]
+    for client in clients:
+        client.send(wire.request("GET", "/hello"))
+    for client in clients[:2]:
+        client.read_response()
+    clients[2].expect_silence(0.3)
+    clients[0].close()
+    assert clients[2].read_response().status == 200
+    for client in clients[1:]:
+        client.close()
+
+
+def test_drain(evhttp):
+    """Fails where SIGTERM cuts a request that is under way, keeps idle clients, or hangs."""
+    server = evhttp()
+    with wire.connect(server) as idle, wire.connect(server) as busy, wire.connect(server) as late:
+        idle.send(wire.request("GET", "/hello"))
+        idle.read_response()
+        busy.send(wire.request("POST", "/upper", "Content-Length: 6") + b"abc")
+        time.sleep(0.2)
+        server.signal(signal.SIGSTOP)
+        late.send(wire.request("GET", "/hello") * 2)
+        server.signal(signal.SIGTERM)
+        server.signal(signal.SIGCONT)
+        first, second = late.read_response(), late.read_response()
+        assert "connection" not in first.headers and second.closes
+        late.expect_eof()
+        idle.expect_eof()
+        busy.send(b"def")
+        answer = busy.read_response()
+        assert answer.body == b"ABCDEF" and answer.closes
+    assert server.wait() == 0
+
+
+def test_grace_ends_a_drain(evhttp):
+    """Fails where a client that never completes its request keeps the server from ending."""
+    server = evhttp("--grace", "0.3")
+    with wire.connect(server) as client:
+        client.send(b"GET /hello HT")
+        time.sleep(0.2)
+        server.signal()
+        assert server.wait() == 0
+
+
+@pytest.mark.threads
+def test_threads(evhttp):
+    """Fails (ThreadSanitizer) where two loops share what is not theirs; a drain ends all of them."""
+    server = evhttp("--threads", "4")
+    for _ in range(40):
+        assert ask(server, wire.request("GET", "/hello")).status == 200
+    stats = json.loads(ask(server, wire.request("GET", "/stats")).body)
+    assert (stats["requests"], stats["connections_accepted"]) == (40, 41)
+    assert server.stop() == 0
+
+
+def test_taken_port(evhttp):
+    """Fails where SO_REUSEPORT hides a second instance."""
+    port = str(evhttp().http_port)
+    second = subprocess.run([lab.binary(NAME), "--http-port", port], capture_output=True,
+                            text=True, timeout=10, check=False)
+    assert second.returncode == 1 and second.stderr.count("\n") == 1 and port in second.stderr
+
+
+def test_no_text_flags():
+    """Fails where a flag is accepted that has no effect."""
+    for flag in ("--text-port", "--text-mode"):
+        run = subprocess.run([lab.binary(NAME), flag, "0"], capture_output=True, text=True,
+                             timeout=10, check=False)
+        assert run.returncode == 2 and run.stderr.count("\n") == 1 and flag in run.stderr
