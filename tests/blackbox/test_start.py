@@ -1,0 +1,256 @@
+"""Starting: flags, ports, descriptors; and what one request costs in system calls."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import time
+
+import pytest
+
+import lab
+import wire
+from conftest import eventually
+from wire import request
+
+HAS_REARM = {"02_epoll_reactor": ["mod", "del-add", "eager"], "03_libevent_raw": ["swap", "eager"]}
+
+
+def run(stage: str, *flags: str) -> subprocess.CompletedProcess:
+    return subprocess.run([lab.binary(stage), *flags], capture_output=True, text=True, timeout=20,
+                          check=False)
+
+
+def refused(stage: str, status: int, names: str, *flags: str) -> None:
+    """Ends with that status and one line on stderr that holds `names`."""
+    result = run(stage, *flags)
+    assert result.returncode == status, (flags, result)
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1 and names in lines[0], (flags, result.stderr)
+    assert "listening" not in result.stdout
+
+
+BAD_VALUES = {
+    "--text-port": ["65536", "-1", "x", "", "80x", "0x50", " 80"],
+    "--http-port": ["65536", "99999999999999999999"],
+    "--text-mode": ["lower", ""],
+    "--idle-timeout": ["x", "", "-1", "0", "1s", "nan", "inf"],
+    "--grace": ["x", "-1"],
+    "--max-connections": ["0", "-1", "x"],
+    "--max-body": ["-1", "1k", "99999999999999999999"],
+    "--threads": ["0", "-1", "x", "1000000"],
+    "--auth": ["", "nocolon"],
+    "--host": [""],
+}
+
+
+@pytest.mark.parametrize("flag", BAD_VALUES)
+def test_bad_value(stage, flag):
+    """Fails where nonsense is taken for a number, or the message does not name the flag."""
+    for value in BAD_VALUES[flag]:
+        refused(stage, 2, flag, f"{flag}={value}")
+    refused(stage, 2, flag, flag)  # the value is missing
+
+
+@pytest.mark.parametrize("flags, names", [
+    (["--no-such-flag"], "--no-such-flag"), (["--no-such-flag=1"], "--no-such-flag"),
+    (["-x"], "-x"), (["extra"], "extra"), (["--threads", "1", "extra"], "extra"),
+    (["--help=x"], "--help"),
+], ids=["unknown", "unknown-with-value", "short", "argument", "argument-behind-a-flag", "value"])
+def test_unknown(stage, flags, names):
+    """Fails where a typing error starts a server with its default flags."""
+    refused(stage, 2, names, *flags)
+
+
+def test_rearm_values(stage, start):
+    """Fails where a mode is refused, or taken and wrong; stages without the flag do not know it."""
+    refused(stage, 2, "--rearm", "--rearm=no-such-mode")
+    refused(stage, 2, "--rearm", "--rearm")
+    for mode in HAS_REARM.get(stage, []):
+        server = start("--rearm", mode)
+        assert wire.exchange(server, b"abc" * 100_000, "text") == b"ABC" * 100_000, mode
+        got = wire.responses(wire.exchange(server, request("GET", "/hello") * 500))
+        assert [answer.status for answer in got] == [200] * 500, mode
+
+
+def test_help_and_version(stage):
+    """Fails where --help leaves out a flag, or goes to stderr, or starts the server."""
+    result = run(stage, "--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    flags = set(re.findall(r"--[a-z-]+", result.stdout))
+    expected = {*BAD_VALUES, "--help", "--version"} | ({"--rearm"} if stage in HAS_REARM else set())
+    assert flags == expected
+    result = run(stage, "--version")
+    assert result.returncode == 0 and result.stderr == ""
+    assert re.fullmatch(rf"{stage} \d+(\.\d+)+\n", result.stdout)
+
+
+@pytest.mark.parametrize("threads", ["1", "4"])
+@pytest.mark.parametrize("port", ["text", "http"])
+def test_taken_port(stage, start, port, threads):
+    """Fails where SO_REUSEPORT hides that somebody has the port: also a twin of ours."""
+    taken = start("--threads", threads).ports[port]
+    other = "http" if port == "text" else "text"
+    refused(stage, 1, f"127.0.0.1:{taken}", f"--{port}-port={taken}", f"--{other}-port=0",
+            "--threads", threads)
+
+
+def test_unresolvable_host(stage):
+    """Fails where a name that nobody has is no error, or more than one line."""
+    refused(stage, 1, "no-such-host.invalid", "--host=no-such-host.invalid", "--text-port=0",
+            "--http-port=0")
+
+
+def test_host_by_name(start):
+    """Fails where --host takes addresses only."""
+    server = start("--host", "localhost")
+    with wire.connect(server) as client:
+        client.send(request("GET", "/hello"))
+        assert client.read_response().status == 200
+
+
+def test_ipv6(start):
+    """Fails where an IPv6 address cannot be listened on, or is printed without its brackets."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    server = start("--host", "::1")
+    assert server.host == "::1"
+    assert wire.exchange(server, b"abc", "text") == b"ABC"
+
+
+def test_port_0_twice(start):
+    """Fails where two servers on port 0 get the same port, or a printed port is not the real one."""
+    one, two = start(), start()
+    ports = {*one.ports.values(), *two.ports.values()}
+    assert len(ports) == 4 and 0 not in ports
+    assert wire.exchange(two, b"a", "text") == wire.exchange(one, b"a", "text") == b"A"
+
+
+def test_restart_at_once(stage, start):
+    """Fails without SO_REUSEADDR: after kill -9 the old connections hold the port in TIME_WAIT."""
+    first = start()
+    ports = [f"--{name}-port={number}" for name, number in first.ports.items()]
+    clients = [wire.connect(first) for _ in range(3)]
+    for client in clients:
+        client.send(request("GET", "/hello"))
+        assert client.read_response().status == 200
+    first.kill()
+    second = start(*ports)  # a later flag wins over the port 0 that the harness asks for
+    assert second.ports == first.ports
+    assert wire.exchange(second, b"a", "text") == b"A"
+    for client in clients:
+        client.close()
+
+
+def listening_ports(pid: int) -> list[int]:
+    """By /proc, for a server that has no stdout to say it: in the order of the descriptors."""
+    inodes = {}
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        for line in list(table)[1:]:
+            fields = line.split()
+            if fields[3] == "0A":
+                inodes[f"socket:[{fields[9]}]"] = int(fields[1].split(":")[1], 16)
+    links = []
+    for fd in sorted(map(int, os.listdir(f"/proc/{pid}/fd"))):
+        try:
+            links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except FileNotFoundError:
+            pass
+    return [inodes[link] for link in links if link in inodes]
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"],
+                         ids=["stdin", "stdout", "stderr", "all"])
+def test_closed_standard_descriptors(stage, closed):
+    """Fails where a socket lands on descriptor 1 or 2 and a client gets what is printed there."""
+    server = subprocess.Popen(
+        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", lab.binary(stage), "--text-port=0",
+         "--http-port=0"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: len(listening_ports(server.pid)) >= 2, 20, "two listeners")
+        ports = listening_ports(server.pid)
+        assert not any(os.readlink(f"/proc/{server.pid}/fd/{fd}").startswith("socket:")
+                       for fd in range(3) if os.path.exists(f"/proc/{server.pid}/fd/{fd}"))
+        answers = []
+        for port in ports[:2]:
+            with wire.Client(socket.create_connection(("127.0.0.1", port), 10)) as client:
+                client.send(request("GET", "/hello"))
+                client.shutdown()
+                answers.append(client.read_to_eof())
+        assert answers[0] == request("GET", "/hello").upper()
+        assert answers[1].endswith(b"\r\n\r\nhello, world\n") and answers[1].startswith(b"HTTP/")
+        server.terminate()
+        assert server.wait(15) == 0
+    finally:
+        server.kill()
+        server.wait()
+
+
+# ---- system calls --------------------------------------------------------------------------------
+
+REQUESTS = 200
+
+
+@pytest.fixture
+def calls(start, tmp_path):
+    """calls(*flags) -> how often each system call was made for REQUESTS keep-alive requests."""
+    def count(*flags: str) -> dict[str, int]:
+        log = tmp_path / f"strace{len(list(tmp_path.iterdir()))}"
+        server = start(*flags, wrapper=("strace", "-D", "-f", "-o", log),
+                       env={"ASAN_OPTIONS": "detect_leaks=0"})  # which needs ptrace for itself
+        with wire.connect(server) as client:
+            before = snapshot(server, client, log)
+            for _ in range(REQUESTS):
+                client.send(request("GET", "/hello"))
+                assert client.read_response().status == 200
+            after = snapshot(server, client, log)
+        return {name: after[name] - before.get(name, 0) for name in after}
+
+    def snapshot(server, client, log) -> dict[str, int]:
+        """Counts up to now: strace has written all of a call before the server goes on."""
+        client.send(request("GET", "/hello"))
+        assert client.read_response().status == 200
+        time.sleep(0.2)  # the calls behind the send
+        seen: dict[str, int] = {}
+        for line in log.read_text().splitlines():
+            if match := re.match(r"\d+ +(\w+)\((?:\d+, (EPOLL_CTL_\w+))?", line):
+                name = match[2] or match[1]
+                seen[name] = seen.get(name, 0) + 1
+        return seen
+
+    probe = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, check=False)
+    if probe.returncode != 0:
+        pytest.skip(f"strace is not permitted here: {probe.stderr.decode().strip()}")
+    return count
+
+
+SYSTEM_CALLS = {  # per request; what is not named: none
+    ("01_plain_epoll", ()): {"recvfrom": 1, "sendto": 1},
+    ("02_epoll_reactor", ()): {"recvfrom": 1, "sendto": 1, "EPOLL_CTL_MOD": 2},
+    ("02_epoll_reactor", ("--rearm", "del-add")): {
+        "recvfrom": 1, "sendto": 1, "EPOLL_CTL_DEL": 2, "EPOLL_CTL_ADD": 2},
+    ("02_epoll_reactor", ("--rearm", "eager")): {"recvfrom": 1, "sendto": 1},
+    ("03_libevent_raw", ("--rearm", "eager")): {"recvfrom": 1, "sendto": 1},
+}
+COUNTED = ("recvfrom", "read", "readv", "sendto", "write", "writev", "EPOLL_CTL_ADD",
+           "EPOLL_CTL_MOD", "EPOLL_CTL_DEL", "epoll_wait")
+
+
+def test_system_calls_per_request(stage, calls):
+    """Fails where a swap of interest costs another call than its stage is about, or a request is
+    read or sent in two halves. (epoll_wait: one for each readiness.)"""
+    modes = [flags for name, flags in SYSTEM_CALLS if name == stage]
+    if not modes:
+        pytest.skip("what this stage calls is libevent's choice")
+    for flags in modes:
+        made = calls(*flags)
+        expected = SYSTEM_CALLS[stage, flags]
+        per_request = {name: made.get(name, 0) / (REQUESTS + 1) for name in COUNTED}
+        waits = per_request.pop("epoll_wait")
+        assert per_request == {name: expected.get(name, 0) for name in per_request}, flags
+        assert waits <= (1.1 if len(expected) == 2 else 2.1), flags
