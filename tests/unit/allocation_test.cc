@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 
@@ -20,6 +21,7 @@ namespace {
 struct Count {
   long calls = 0;  // that took memory
   long live = 0;   // blocks not given back yet
+  std::size_t largest = 0;
 };
 constinit Count count;
 
@@ -29,6 +31,7 @@ constinit Count count;
 extern "C" void* malloc(std::size_t size) {
   ++count.calls;
   ++count.live;
+  count.largest = std::max(count.largest, size);
   return __libc_malloc(size);
 }
 extern "C" void* calloc(std::size_t n, std::size_t size) {
@@ -39,6 +42,7 @@ extern "C" void* calloc(std::size_t n, std::size_t size) {
 extern "C" void* realloc(void* block, std::size_t size) {
   ++count.calls;
   if (block == nullptr) ++count.live;
+  count.largest = std::max(count.largest, size);
   return __libc_realloc(block, size);
 }
 extern "C" void free(void* block) {
@@ -127,4 +131,28 @@ TEST_F(Allocation, EverythingComesBack) {
   serve(*make_session(kHttp, context_), std::string_view(large).substr(0, 500000));
   EXPECT_EQ(count.live, with_request);
   EXPECT_LE(with_request, before + 1 + 3);  // `large`; blocks that wait in the pool, and its list
+}
+
+// The body of a request that was refused before it came is dropped as it comes.
+TEST_F(Allocation, ARefusedBodyIsNotKept) {
+  const std::string piece(10000, 'x');
+  const auto session = make_session(kHttp, context_);
+  serve(*session,
+        "POST /nothing HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+        "Content-Length: 1000000\r\n\r\n");
+  count.largest = 0;
+  for (int i = 0; i < 100; ++i) serve(*session, piece);
+  EXPECT_LE(count.largest, 4 * BufferPool::kBlockSize);
+  const std::size_t before = answered_;
+  serve(*session, kHello);
+  EXPECT_GT(answered_, before);
+}
+
+TEST_F(Allocation, ThePoolKeepsABoundedNumberOfBlocks) {
+  std::array<Block, 2 * BufferPool::kSpareBlocks> blocks;
+  for (Block& block : blocks) block = context_.pool.take();
+  for (Block& block : blocks) context_.pool.give(std::move(block));
+  const long before = count.calls;
+  for (Block& block : blocks) block = context_.pool.take();
+  EXPECT_EQ(count.calls - before, static_cast<long>(BufferPool::kSpareBlocks));
 }

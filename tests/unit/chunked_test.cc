@@ -153,6 +153,7 @@ TEST(Chunked, TrailerLimit) {
   const std::size_t limit = 16 * 1024;
   check(trailer(limit) + "\r\n", "; done @" + std::to_string(limit + 5));
   check(trailer(limit + 1) + "\r\n", "431");
+  check(trailer(limit + 1), "431");
   check(trailer(limit + 2) + "\r\n", "431");
   check(trailer(3 * limit) + "\r\n", "431");
   check(trailer(100) + "\r\n", "; done @105", {.field_bytes = limit - 100});
@@ -163,4 +164,12 @@ TEST(Chunked, TrailerLimit) {
   for (std::size_t i = 0; i < limit / 8; ++i) many += "A: bcd\r\n";
   check(many + "\r\n", "; done @" + std::to_string(limit + 5));
   check(many + "B:\r\n\r\n", "431");
+}
+
+TEST(Chunked, LooksAtEachByteOnce) {
+  for (std::size_t size = 0; size < 70; ++size) {
+    ChunkedDecoder decoder(1000, 0);
+    ASSERT_EQ(decoder.next("5;" + std::string(size, 'x')).used, 0U);
+    EXPECT_EQ(decoder.next("5;" + std::string(size, '\x01') + "\r\n").used, size + 4);
+  }
 }

@@ -530,6 +530,19 @@ TEST(HttpSession, ExpireSaysWhyOnlyWhereARequestHasBegun) {
   EXPECT_EQ(expire("bad\r\n"), "linger");
 }
 
+// What stands behind the query is not part of it.
+TEST(Routes, AnEscapeEndsWithTheQuery) {
+  Lab lab;
+  const std::string_view text = "text=%41";
+  for (std::size_t size = text.size(); size > 5; --size) {
+    Request request;
+    request.method = Method::get;
+    request.path = "/upper";
+    request.query = text.substr(0, size);
+    EXPECT_EQ(respond(request, lab.context).status, size == text.size() ? 200 : 400) << size;
+  }
+}
+
 // The clock starts anew when an answer has wholly left, and by nothing else.
 TEST(HttpSession, OnlyACompleteAnswerRestartsTheClock) {
   Lab lab;
@@ -615,7 +628,7 @@ TEST(HttpSession, CountsItselfWhileItIsThere) {
   EXPECT_EQ(lab.stats[0].accepted.get(), 2U);
 }
 
-TEST(Date, IsFormattedOnceASecondAndRight) {
+TEST(Date, IsRight) {
   Date date;
   const std::time_t before = std::time(nullptr);
   const std::string line(date.line());
@@ -624,5 +637,4 @@ TEST(Date, IsFormattedOnceASecondAndRight) {
   ASSERT_NE(strptime(line.c_str(), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &time), nullptr) << line;
   EXPECT_GE(timegm(&time), before);
   EXPECT_LE(timegm(&time), after);
-  EXPECT_EQ(date.line().data(), date.line().data());
 }

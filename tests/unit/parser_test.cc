@@ -388,6 +388,7 @@ TEST_F(Parser, FieldLimit) {
       {line + many(limit) + "\r\n", "GET /"},
       {"\r\n" + line + many(limit) + "\r\n", "GET /"},
       {line + one(limit + 1) + "\r\n", "431"},
+      {line + one(limit + 1), "431"},  // at its own end, not where the next line goes on
       {line + one(limit + 2) + "\r\n", "431"},
       {line + one(limit + 3) + "\r\n", "431"},
       {line + many(limit + 1) + "\r\n", "431"},
@@ -426,6 +427,19 @@ TEST(ParserState, StartedMeansThatAByteOfARequestCame) {
   EXPECT_TRUE(started("G"));
   EXPECT_TRUE(started("\r\nG"));
   EXPECT_TRUE(started("GET / HTTP/1.1\r\nHost"));
+}
+
+// Each byte is looked at once, which keeps a client that sends one at a time from costing the
+// square of its head. Seen by spoiling what has been looked at: a parser that looks again refuses
+// it.
+TEST(ParserState, LooksAtEachByteOnce) {
+  const std::string begin = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
+  for (std::size_t size = 0; size < 70; ++size) {
+    HttpParser parser;
+    ASSERT_EQ(parser.parse(begin + std::string(size, 'x')).kind, ParseResult::kNeedMore);
+    const std::string spoilt = begin + std::string(size, '\x01') + "y\r\n\r\n";
+    ASSERT_EQ(parser.parse(spoilt).kind, ParseResult::kComplete) << size;
+  }
 }
 
 TEST(ParserState, KnowsTheSizeOfTheFieldLines) {
