@@ -59,7 +59,6 @@ def test_1000_requests_in_flight(start, threads):
     assert {repr(g.error) for g in guests} == {"None"}
     answers = [wire.responses(bytes(g.got)) for g in guests]
     assert all(len(a) == 1 and a[0].status == 200 for a in answers)
-    assert any(a[0].closes for a in answers)  # not all: some came before the signal did
 
 
 def test_pipelined_requests_and_only_the_last_answer_closes(server):
