@@ -1,0 +1,190 @@
+"""Ten thousand clients on one server at once: what an idle connection costs, and what a healthy
+client notices.
+
+    c10k.py [N]
+
+For each stage, and for nginx if it is installed: N connections from several loopback addresses, one
+request on each, then all of them idle, then one more request on each, because a connection that
+was dropped in silence looks idle too. Memory is what the server's resident memory grew by, per
+connection; the kernel's socket buffers are not in it. All the while a client in a process of its
+own asks over one connection, and its slowest answers are shown. Exit status 0 when all were served.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import pathlib
+import resource
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import lab  # noqa: E402
+
+HELLO = b"GET /hello HTTP/1.1\r\nHost: lab\r\n\r\n"
+BODY = b"hello, world\n"
+IP_BIND_ADDRESS_NO_PORT = 24
+PER_ADDRESS = 2000  # clients per source address: far fewer than it has ports
+SPARE = 200  # descriptors of either process that are not connections
+
+NGINX_CONF = """
+daemon off; master_process off; pid {folder}/pid; error_log {folder}/log;
+events {{ worker_connections {connections}; }}
+http {{
+  access_log off; keepalive_timeout 600; keepalive_requests 1000000;
+  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location = /hello {{ default_type text/plain; return 200 "hello, world\\n"; }}
+  }}
+}}
+"""
+
+
+class LostAnswer(Exception):
+    """A client was not served."""
+
+
+class Nginx(lab.Server):
+    """One nginx process that answers GET /hello."""
+
+    def __init__(self, connections: int):
+        self.name = "nginx"
+        self._folder = tempfile.TemporaryDirectory()
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.ports = {"http": probe.getsockname()[1]}
+        conf = pathlib.Path(self._folder.name) / "nginx.conf"
+        # It closes idle connections when fewer than a sixteenth of this are left.
+        conf.write_text(NGINX_CONF.format(folder=self._folder.name, port=self.http_port,
+                                          connections=2 * connections), encoding="ascii")
+        self.process = subprocess.Popen(["nginx", "-c", conf], stderr=subprocess.DEVNULL)
+        self._wait_until_it_listens()
+
+    def _wait_until_it_listens(self) -> None:
+        for _ in range(500):
+            with contextlib.suppress(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", self.http_port)).close()
+                return
+            time.sleep(0.01)
+        raise lab.StartError("nginx does not listen")
+
+    def __enter__(self) -> Nginx:
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+        self._folder.cleanup()
+
+
+def ask(sock: socket.socket) -> None:
+    """One request, and its whole answer."""
+    sock.sendall(HELLO)
+    answer = b""
+    while not answer.endswith(b"\r\n\r\n" + BODY):
+        part = sock.recv(4096)
+        if not part:
+            raise LostAnswer(f"closed after {answer!r}")
+        answer += part
+    if not answer.startswith(b"HTTP/1.1 200 "):
+        raise LostAnswer(repr(answer))
+
+
+def connect(port: int, index: int) -> socket.socket:
+    """Client number `index`, from 127.0.1.1, 127.0.1.2 and so on.
+
+    It closes by a reset, and its port is chosen when it connects: tens of thousands of clients in
+    TIME_WAIT would leave few ports, and the kernel searches long for one of those.
+    """
+    sock = socket.socket()
+    sock.settimeout(30)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+    sock.bind((f"127.0.1.{index // PER_ADDRESS + 1}", 0))
+    sock.connect(("127.0.0.1", port))
+    return sock
+
+
+def healthy_client(port: int, pipe) -> None:
+    """Asks until told to stop; sends back how long each answer took, or what went wrong."""
+    took = []
+    try:
+        with connect(port, 0) as sock:
+            while not pipe.poll():
+                start = time.perf_counter()
+                ask(sock)
+                took.append(time.perf_counter() - start)
+                time.sleep(0.001)
+        pipe.send(sorted(took))
+    except (OSError, LostAnswer) as error:
+        pipe.send(error)
+
+
+def measure(server, count: int) -> str:
+    """One row of the table. Raises LostAnswer or OSError when a client was not served."""
+    with connect(server.http_port, 0) as first:
+        ask(first)
+    before = server.resident()
+    ours, theirs = multiprocessing.Pipe()
+    healthy = multiprocessing.Process(target=healthy_client, args=(server.http_port, theirs))
+    healthy.start()
+    try:
+        with contextlib.ExitStack() as clients:
+            socks = []
+            for index in range(count):
+                socks.append(clients.enter_context(connect(server.http_port, index)))
+            for sock in socks:
+                ask(sock)
+            memory = (server.resident() - before) / count
+            for sock in socks:
+                ask(sock)
+            ours.send("stop")
+            took = ours.recv() if ours.poll(60) else LostAnswer("the healthy client hangs")
+    finally:
+        healthy.kill()
+        healthy.join()
+    if isinstance(took, Exception):
+        raise took
+    percent = [took[min(len(took) - 1, len(took) * p // 1000)] * 1000 for p in (500, 990, 1000)]
+    return (f"{server.name:20} {count:8} {memory:12.0f}"
+            f" {len(took):9} {percent[0]:8.2f} {percent[1]:8.2f} {percent[2]:8.2f}")
+
+
+def raise_descriptor_limit(count: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < count + SPARE:
+        sys.exit(f"{count} clients take {count + SPARE} descriptors per process, but the hard limit"
+                 f" is {hard} (ulimit -Hn)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def main() -> int:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10000
+    raise_descriptor_limit(count)
+    print(f"{'':20} {'clients':>8} {'bytes each':>12} {'answers':>9}"
+          f" {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8}   of one healthy client", flush=True)
+    servers = [lambda stage=stage: lab.Server(stage, "--max-connections", count + SPARE,
+                                              "--idle-timeout", 600) for stage in lab.STAGES]
+    if shutil.which("nginx"):
+        servers.append(lambda: Nginx(count))
+    failed = 0
+    for start in servers:
+        with start() as server:
+            try:
+                print(measure(server, count), flush=True)
+            except (OSError, LostAnswer) as error:
+                print(f"{server.name:20} a client was not served: {error}", flush=True)
+                failed += 1
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
