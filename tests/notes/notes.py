@@ -448,11 +448,19 @@ def check_translations(tree: Tree) -> list[Problem]:
             problems.append(Problem(f"notes/zh/{name}", 1, "there is no translation"))
             continue
         line, told = translation_line(path)
+        if directives(path) != directives(tree.root / "notes" / name):
+            problems.append(Problem(f"notes/zh/{name}", line,
+                                    f"quotes or runs other things than notes/{name}"))
         if told != digest(tree, tree.root / "notes" / name):
             problems.append(Problem(
                 f"notes/zh/{name}", line, f"notes/{name} changed after this translation did: bring "
                 f"it up to date, then say so: make notes-zh-done NOTE={name}"))
     return problems
+
+
+def directives(path: pathlib.Path) -> list[str]:
+    return [line for line in path.read_text(encoding="utf-8").split("\n")
+            if (found := DIRECTIVE.match(line)) and found[1] != "translation"]
 
 
 def translation_line(path: pathlib.Path) -> tuple[int, str]:

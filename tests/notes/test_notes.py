@@ -113,17 +113,22 @@ def test_misspelt_directive(copy):
 
 def test_original_changes_after_its_translation(copy):
     """Catches translations that grow old unnoticed, and a digest that quotes can upset."""
-    zh = copy.root / "notes/zh"
-    zh.mkdir(exist_ok=True)
-    (zh / "00_sockets.md").write_text("# 套接字\n", encoding="utf-8")
-    assert any("zh/00_sockets.md:1: notes/00_sockets.md changed" in t for t in complaints(copy))
-    notes.translation_done(copy, "00_sockets.md")
-    assert complaints(copy) == []
+    changed = "zh/00_sockets.md:1: notes/00_sockets.md changed after this translation did"
     edit(copy, "common/socket.cc", "  ssize_t got = 0;", "  ssize_t got = 0;  // so far")
     notes.write(copy, copy.notes(), run=False)
     assert complaints(copy) == []
     edit(copy, "notes/00_sockets.md", "A server has one thread.", "A server has two threads.")
-    assert any("zh/00_sockets.md:1: notes/00_sockets.md changed" in t for t in complaints(copy))
+    assert any(changed in text for text in complaints(copy))
+    notes.translation_done(copy, "00_sockets.md")
+    assert complaints(copy) == []
+
+
+def test_translation_leaves_a_quote_out(copy):
+    """Catches a translation that is shorter than its original, or is missing."""
+    edit(copy, "notes/zh/00_sockets.md", "<!-- link common/socket.h IoResult -->", "")
+    assert any("zh/00_sockets.md:1: quotes or runs other things" in t for t in complaints(copy))
+    (copy.root / "notes/zh/00_sockets.md").unlink()
+    assert any("zh/00_sockets.md:1: there is no translation" in t for t in complaints(copy))
 
 
 # ---- commands ------------------------------------------------------------------------------------
