@@ -28,29 +28,33 @@ class Broken:
     stage: str
     fails: list[str]
     passes: list[str]
+    plain: bool  # built without sanitizers, as the tests that take `plain` want it
 
     @classmethod
     def read(cls, patch: pathlib.Path) -> Broken:
-        head = dict(re.findall(r"^(Broken|Stage|Fails|Passes): (.+)$", patch.read_text(), re.MULTILINE))
+        head = dict(re.findall(r"^(Broken|Stage|Fails|Passes|Build): (.+)$", patch.read_text(),
+                               re.MULTILINE))
+        plain = head.pop("Build", "") == "plain"
         assert len(head) == 4, f"{patch.name}: its head lacks Broken:, Stage:, Fails: or Passes:"
-        return cls(patch, head["Stage"], head["Fails"].split(), head["Passes"].split())
+        return cls(patch, head["Stage"], head["Fails"].split(), head["Passes"].split(),
+                   plain)
 
     @property
     def tree(self) -> pathlib.Path:
         return OUTPUT / self.patch.stem
 
 
-def under_test() -> tuple[pathlib.Path, str, str]:
+def under_test(broken: Broken) -> tuple[pathlib.Path, str, str]:
     """Of the build under test: its output folder, the compiler and SAN, by the binaries' folder."""
     folder = lab.binary("").resolve()
     if not folder.name.startswith("bin-"):
         return folder, "g++", ""
     compiler, _, sanitizers = folder.name.removeprefix("bin-").partition("-")
-    return folder.parent, compiler, sanitizers.replace("-", ",")
+    return folder.parent, compiler, "" if broken.plain else sanitizers.replace("-", ",")
 
 
 def digest(broken: Broken) -> str:
-    sha = hashlib.sha256(broken.patch.read_bytes() + repr(under_test()).encode())
+    sha = hashlib.sha256(broken.patch.read_bytes() + repr(under_test(broken)).encode())
     for source in SOURCES:
         path = lab.ROOT / source
         for file in sorted(path.rglob("*.*")) if path.is_dir() else [path]:
@@ -76,7 +80,7 @@ def build(broken: Broken) -> pathlib.Path:
     """The folder of the broken binary; kept until a source or the patch changes.
 
     The copy's output has the same relative path: the objects' dependency files name it."""
-    output, compiler, sanitizers = under_test()
+    output, compiler, sanitizers = under_test(broken)
     inside = output.relative_to(lab.ROOT)
     name = f"{compiler}-{sanitizers.replace(',', '-')}".rstrip("-")
     folder = broken.tree / inside / (f"bin-{name}" if sanitizers else "")
