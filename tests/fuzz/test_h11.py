@@ -75,8 +75,10 @@ def read_answer(said: bytes) -> Reading | str:
     if not head.startswith(b"HTTP/1.1 200 "):
         return REFUSED
     method, target = re.search(rb"\r\nAsked: (\S+) (\S+)", head).groups()
-    length = int(re.search(rb"\r\nContent-Length: (\d+)", head)[1])
-    return Reading(method.decode(), target.decode(), b"" if method == b"HEAD" else rest[:length])
+    length = int(re.search(rb"\r\nContent-Length: (\d+)", head)[1]) if method != b"HEAD" else 0
+    body, rest = rest[:length], rest[length:]
+    assert len(body) == length and (not rest or rest.startswith(b"HTTP/1.1 ")), said
+    return Reading(method.decode(), target.decode(), body)
 
 
 # ---- what both have to accept -------------------------------------------------------------------
