@@ -45,6 +45,9 @@ struct Loop {
   bool done = false;
 };
 
+// For on_starved: a listener has one argument for both of its callbacks, and that is evhttp's.
+thread_local Loop* loop_of_thread = nullptr;
+
 void run(Worker& worker);
 void configure(Loop& loop);
 bufferevent* on_acceptable(event_base* base, void* loop);
@@ -57,7 +60,7 @@ void on_signal(Loop& loop);
 void stop_listening(Loop& loop);
 void on_close(evhttp_connection* connection, void* c);
 void on_grace(Loop& loop);
-void on_starved(evconnlistener*, void* loop);
+void on_starved(evconnlistener*, void*);
 void listen(Loop& loop, bool on);
 void drain(Loop& loop);
 void after_batch(Loop& loop);
@@ -91,6 +94,7 @@ void run(Worker& worker) {
   loop.listener =
       check(evhttp_accept_socket_with_handle(loop.http.get(), worker.listeners[kHttp].release()),
             "evhttp_accept_socket_with_handle");
+  loop_of_thread = &loop;
   evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(loop.listener), on_starved);
   while (!loop.done) {
     event_base_loop(base, EVLOOP_ONCE);
@@ -189,8 +193,8 @@ void on_close(evhttp_connection* connection, void* arg) {
 
 void on_grace(Loop& loop) { loop.done = true; }
 
-void on_starved(evconnlistener*, void* arg) {
-  Loop& loop = *static_cast<Loop*>(arg);
+void on_starved(evconnlistener*, void*) {
+  Loop& loop = *loop_of_thread;
   start(loop.starved, kStarved);
   listen(loop, false);
 }
