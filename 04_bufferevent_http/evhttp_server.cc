@@ -124,7 +124,7 @@ bufferevent* on_acceptable(event_base* base, void* arg) {
   Loop& loop = *static_cast<Loop*>(arg);
   bufferevent* bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
   if (bev == nullptr) return nullptr;  // evhttp makes one itself, or closes: no memory
-  Connection& c = loop.connections.try_emplace(bev, loop, bev).first->second;
+  Connection& c = loop.connections.try_emplace(bev, Connection{loop, bev}).first->second;
   evbuffer_add_cb(bufferevent_get_input(bev), on_input, &c);
   evbuffer_add_cb(bufferevent_get_output(bev), on_output, &c);
   loop.accepted.push_back(&c);
