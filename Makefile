@@ -36,9 +36,11 @@ $(BIN)/03_libevent_raw: $(OBJ)/03_libevent_raw/server.o $(OBJ)/03_libevent_raw/b
 $(BIN)/04_bufferevent_http: $(OBJ)/04_bufferevent_http/server.o $(OBJ)/03_libevent_raw/base.o
 $(BIN)/03_libevent_raw $(BIN)/04_bufferevent_http: LIBS = $(EVENT_LIBS)
 $(BIN)/evhttp_server: $(addprefix $(OBJ)/,04_bufferevent_http/evhttp_server.o \
-  04_bufferevent_http/evhttp_message.o 03_libevent_raw/base.o)
+  04_bufferevent_http/evhttp_message.o \
+  04_bufferevent_http/upper_rpc.o 03_libevent_raw/base.o)
 $(BIN)/evhttp_client: $(addprefix $(OBJ)/,04_bufferevent_http/evhttp_client.o \
-  04_bufferevent_http/command.o 04_bufferevent_http/evhttp_message.o 03_libevent_raw/base.o)
+  04_bufferevent_http/command.o 04_bufferevent_http/evhttp_message.o \
+  04_bufferevent_http/upper_rpc.o 03_libevent_raw/base.o)
 $(BIN)/evhttp_server $(BIN)/evhttp_client: LIBS = $(HTTP_LIBS)
 
 $(BINARIES): $(COMMON_OBJ)
@@ -81,7 +83,9 @@ test: deps  ## everything CI runs but demo: unit and black-box tests, built with
 	@$(MAKE) --no-print-directory asan
 	@$(MAKE) --no-print-directory tsan
 
-asan: unit blackbox  ## unit and black-box tests with AddressSanitizer and UBSan
+asan: deps  ## unit and black-box tests with AddressSanitizer and UBSan, one after the other
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory blackbox
 
 include $(sort $(wildcard tests/*/*.mk))
 

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -29,6 +30,7 @@ constexpr const char* kHelp =
   -f, --fail               status 400 and above: no output, exit 22
   -m, --max-time SECONDS   give up after that: exit 28
       --retry N            a time-out, 408, 429, 500, 502, 503 or 504: wait, then try again
+      --rpc-upper TEXT     call the remote procedure Upper of the URL's server
       --help, --version    print this, print the version
 )";
 
@@ -130,6 +132,7 @@ const std::array<option, 12> kFlags = {{{"request", required_argument, nullptr, 
                                         {"fail", no_argument, nullptr, 'f'},
                                         {"max-time", required_argument, nullptr, 'm'},
                                         {"retry", required_argument, nullptr, 'r'},
+                                        {"rpc-upper", required_argument, nullptr, 'R'},
                                         {"help", no_argument, nullptr, 'h'},
                                         {"version", no_argument, nullptr, 'v'},
                                         {}}};
@@ -159,6 +162,7 @@ Command parse_command(int argc, char** argv) {
       command.max_time = std::chrono::microseconds(std::llround(number("-m", optarg) * 1e6));
     }
     if (flag == 'r') command.retries = static_cast<unsigned>(number("--retry", optarg));
+    if (flag == 'R') command.rpc_upper = optarg;
     if (flag == 'h') print(kHelp);
     if (flag == 'v') print("evhttp_client 1.0\n");
     if (flag == ':') fail(kUsage, std::string(argv[at]) + ": needs a value");

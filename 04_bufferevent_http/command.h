@@ -4,7 +4,7 @@
 #include <event2/http.h>
 
 #include <chrono>
-#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,7 +33,8 @@ struct Command {
   std::vector<std::pair<std::string, std::string>> headers;  // an empty value: leave it out
   std::string data;
   bool has_data = false;
-  std::string user;  // USER:PASSWORD
+  std::string user;                      // USER:PASSWORD
+  std::optional<std::string> rpc_upper;  // the text to call Upper with, instead of the target
   bool include_head = false;
   bool fail = false;
   std::chrono::microseconds max_time = {};  // 0: for ever

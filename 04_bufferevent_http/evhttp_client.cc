@@ -11,6 +11,7 @@
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
+#include <event2/rpc_struct.h>
 #include <netdb.h>
 
 #include <algorithm>
@@ -18,12 +19,14 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "03_libevent_raw/base.h"
 #include "04_bufferevent_http/command.h"
 #include "04_bufferevent_http/evhttp_message.h"
+#include "04_bufferevent_http/upper_rpc.h"
 
 namespace {
 
@@ -44,6 +47,7 @@ struct Transfer {
   evdns_getaddrinfo_request* lookup = nullptr;  // under way
   Owned<evutil_addrinfo> addresses = {};
   Owned<evhttp_connection> connection = {};
+  std::optional<UpperCall> call = {};
   bool finished = false;
   bool head_came = false;
   int error = -1;  // an evhttp_request_error; -1: none was reported
@@ -61,6 +65,8 @@ void add_headers(const Command& command, evkeyvalq* headers);
 int on_head(evhttp_request* response, void* transfer);
 void on_error(evhttp_request_error error, void* transfer);
 void on_response(evhttp_request* response, void* transfer);
+int on_call(void*, evhttp_request* request, evbuffer*, void* transfer);
+void on_reply(evrpc_status* status, UpperRequest*, UpperReply* reply, void* transfer);
 void on_timeout(evutil_socket_t, short, void* transfer);
 void finish(Transfer& t, Exit result, const std::string& message);
 bool is_transient(const Transfer& t);
@@ -68,7 +74,7 @@ bool is_transient(const Transfer& t);
 }  // namespace
 
 int main(int argc, char** argv) {
-  prepare_libevent();
+  event_set_log_callback([](int, const char*) {});  // what went wrong is said once, by us
   std::signal(SIGPIPE, SIG_IGN);
   const Command command = parse_command(argc, argv);
   for (unsigned attempt = 0;; ++attempt) {
@@ -133,6 +139,10 @@ void try_address(Transfer& t, const evutil_addrinfo& address) {
   t.connection.reset(check(evhttp_connection_base_new(t.base.get(), t.dns.get(), host.data(), port),
                            "evhttp_connection"));
   evhttp_connection_set_timeout(t.connection.get(), 24 * 60 * 60);  // -m is the time-out
+  if (t.command.rpc_upper) {
+    t.call.emplace(t.connection.release(), *t.command.rpc_upper, on_call, on_reply, &t);
+    return void(event_base_dispatch(t.base.get()));
+  }
   evhttp_request* request = check(evhttp_request_new(on_response, &t), "evhttp_request_new");
   evhttp_request_set_header_cb(request, on_head);
   evhttp_request_set_error_cb(request, on_error);
@@ -202,9 +212,28 @@ void on_response(evhttp_request* response, void* arg) {
   }
   evbuffer* body = evhttp_request_get_input_buffer(response);
   if (t.command.include_head) t.output = head_of(response);
-  const std::size_t head = t.output.size();
-  t.output.resize(head + evbuffer_get_length(body));
-  evbuffer_remove(body, t.output.data() + head, t.output.size() - head);
+  const std::size_t size = evbuffer_get_length(body);
+  if (size != 0) t.output.append(reinterpret_cast<char*>(evbuffer_pullup(body, -1)), size);
+  finish(t, kOk, "");
+}
+
+// A remote call is a request that the framework makes; its fields are ours.
+int on_call(void*, evhttp_request* request, evbuffer*, void* arg) {
+  add_headers(static_cast<Transfer*>(arg)->command, evhttp_request_get_output_headers(request));
+  return EVRPC_CONTINUE;
+}
+
+void on_reply(evrpc_status* status, UpperRequest*, UpperReply* reply, void* arg) {
+  Transfer& t = *static_cast<Transfer*>(arg);
+  event_base_loopbreak(t.base.get());
+  if (t.finished) return;
+  t.status = status->http_req ? evhttp_request_get_response_code(status->http_req) : 0;
+  if (status->http_req == nullptr) return finish(t, kEmptyReply, "no reply");
+  if (t.status == 0) return;  // no connection: the next address has its turn
+  if (t.status >= 300)
+    return finish(t, kHttpError, "the server answered " + std::to_string(t.status));
+  if (status->error != EVRPC_STATUS_ERR_NONE) return finish(t, kWeirdReply, "not an RPC reply");
+  t.output = reply->text + '\n';
   finish(t, kOk, "");
 }
 
@@ -212,6 +241,7 @@ void on_timeout(evutil_socket_t, short, void* arg) {
   Transfer& t = *static_cast<Transfer*>(arg);
   finish(t, kTimeout, "timed out");
   if (t.lookup != nullptr) return evdns_getaddrinfo_cancel(t.lookup);  // on_resolved ends the loop
+  if (t.call) return t.call->hang_up();                                // and on_reply
   event_base_loopbreak(t.base.get());
 }
 

@@ -9,12 +9,14 @@
 #include <event2/thread.h>
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "03_libevent_raw/base.h"
 #include "04_bufferevent_http/evhttp_message.h"
+#include "04_bufferevent_http/upper_rpc.h"
 #include "common/worker.h"
 
 namespace {
@@ -38,7 +40,8 @@ struct Loop {
   Base base;
   std::unordered_map<const bufferevent*, Connection> connections = {};
   std::vector<Connection*> accepted = {};  // in this batch
-  Http http = {};                          // is freed before the connections it reports to are
+  std::optional<UpperService> rpc = {};
+  Http http = {};  // is freed before the connections it reports to are
   evhttp_bound_socket* listener = nullptr;
   Event starved = {}, grace = {};  // timers: no descriptor was left; the drain has lasted enough
   StopEvents signals = {};
@@ -86,6 +89,7 @@ void run(Worker& worker) {
   event_base* base = loop.base.get();
   loop.http.reset(check(evhttp_new(base), "evhttp_new"));
   configure(loop);
+  loop.rpc.emplace(base);
   loop.starved = make_timer(base, call<after_batch>, &loop);
   loop.grace = make_timer(base, call<on_grace>, &loop);
   loop.signals = hang_stop(base, worker, call<on_signal>, &loop);
@@ -139,10 +143,14 @@ void on_request(evhttp_request* message, void* arg) {
   bufferevent* bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(message));
   Connection& c = loop.connections.at(bev);
   c.started = evbuffer_get_length(bufferevent_get_input(bev)) != 0;
-  const Response response = respond(to_request(message), loop.worker.context);
-  evkeyvalq* headers = evhttp_request_get_output_headers(message);
-  if (response.status == 400 || is_last_call(c)) evhttp_add_header(headers, "Connection", "close");
-  send_response(message, response);
+  const Request request = to_request(message);
+  const bool rpc = request.path == UpperService::kPath;
+  const auto response = rpc ? UpperService::refuse(request, loop.worker.context.app)
+                            : respond(request, loop.worker.context);
+  if ((response && response->status == 400) || is_last_call(c)) {
+    evhttp_add_header(evhttp_request_get_output_headers(message), "Connection", "close");
+  }
+  response ? send_response(message, *response) : loop.rpc->answer(message);
   loop.worker.stats.requests.add(1);
 }
 

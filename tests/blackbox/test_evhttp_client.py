@@ -109,8 +109,9 @@ def scripted(*answers):
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", requests
     finally:
         over.set()
-        listener.close()
+        listener.shutdown(socket.SHUT_RDWR)  # wakes accept
         thread.join()
+        listener.close()
 
 
 def read_request(client: socket.socket) -> bytes:
