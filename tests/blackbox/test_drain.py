@@ -19,10 +19,11 @@ MIB = 1 << 20
 
 
 def stop_while_asleep(server, send, number: int = signal.SIGTERM) -> None:
-    """The server wakes up to what send() left in its sockets, and to the signal."""
+    """The server wakes up to the signal, and to what send() left in its sockets. The signal is
+    there first: it must not be what was looked at before the signal that is answered."""
     server.signal(signal.SIGSTOP)
-    send()
     server.signal(number)
+    send()
     server.signal(signal.SIGCONT)
 
 

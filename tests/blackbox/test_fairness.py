@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import pathlib
+import signal
 import subprocess
 import sys
 import time
 
+import pytest
+
 import load
+import wire
 
 CROWD = """
 import random, sys, time
@@ -67,3 +72,24 @@ def test_small_requests_beside_a_bulk_stream_and_500_clients(plain):
             rounds.append(load.hello_times(server, 200)[197])
         assert all(process.poll() is None for process in running), "the load has stopped"
     assert min(rounds) < 0.1, f"p99 of {rounds} s"
+
+
+@pytest.mark.parametrize("port, data", [("text", b"bulk" * 16384), ("http", load.HELLO * 2000)],
+                         ids=["text", "pipelined"])
+def test_a_bulk_sender_has_one_turn_at_a_time(server, port, data):
+    """Fails on a server that serves one connection until it has nothing more to say. No clock: the
+    server wakes up to megabytes from each of eight clients and to one GET /stats behind them, and
+    that answer says how much was read before it."""
+    bulk = [server.connect(port) for _ in range(8)]
+    with wire.connect(server) as client:
+        client.send(load.HELLO)  # so that the server has accepted all of them
+        client.read_response()
+        server.signal(signal.SIGSTOP)
+        waiting = sum(load.stuff(sock, data, most=2 << 20, quiet=0.1) for sock in bulk)
+        client.send(wire.request("GET", "/stats"))
+        server.signal(signal.SIGCONT)
+        read = json.loads(client.read_response().body)["bytes_in"]
+    for sock in bulk:
+        sock.close()
+    assert waiting > 4 << 20
+    assert read < 8 * 64 * 1024, f"{read} of {waiting} bytes came before the small request"

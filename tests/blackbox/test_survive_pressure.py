@@ -58,9 +58,8 @@ def test_who_never_reads_costs_little_and_delays_nobody(plain, kind):
 
 @stalls
 def test_who_reads_late_gets_everything(server, kind):
-    """Fails where the answers of a stalled client are dropped, or where reading is not resumed
-    after it. FIN comes while the output is stalled: what is owed must survive it, and the level
-    of the FIN must not wake the loop up again and again."""
+    """Fails where the answers of a stalled client are dropped, where reading is not resumed after
+    it, where FIN overtakes what is owed, or where the loop is busy while nothing can be done."""
     port, data, _ = STALLS[kind]
     with wire.connect(server, port) as client:
         sent = load.stuff(client.sock, data, most=48 * MIB)
@@ -79,6 +78,23 @@ def test_who_reads_late_gets_everything(server, kind):
     count = got.count(b"HTTP/1.1 200 OK\r\n")
     assert per_copy * whole <= count <= per_copy * (whole + 1)
     assert wire.strip_date(got) == one * count
+
+
+def test_fin_while_output_is_stalled(start):
+    """Fails on a loop that asks to be told of FIN (a level-triggered EPOLLRDHUP) and does nothing
+    about it while it owes output. One large answer: its request is read to the end, so that the
+    FIN behind it is not stuck in front of a full receive buffer."""
+    server = start("--max-body", str(32 * MIB))
+    body = b"f" * (32 * MIB)
+    with wire.connect(server) as client:
+        client.sock.sendall(wire.request("POST", "/upper", body=body))
+        client.shutdown()
+        time.sleep(0.5)
+        cpu = server.cpu_seconds()
+        time.sleep(0.5)
+        assert server.cpu_seconds() - cpu <= 0.05, "busy although nothing can be done"
+        answers = wire.responses(client.read_to_eof())
+    assert [a.body == body.upper() for a in answers] == [True]
 
 
 def test_resumes_without_fin(server):
