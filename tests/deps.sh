@@ -20,6 +20,7 @@ need "$python -c 'import xdist'" python3-pytest-xdist
 need "$python -c 'import pytest_timeout'" python3-pytest-timeout
 need "$python -c 'import h11'" python3-h11
 need 'command -v curl' curl
+need 'command -v patch' patch
 need 'command -v strace' strace
 need 'nc -h 2>&1 | grep -q -- -N' netcat-openbsd
 need 'command -v clang-format' clang-format

@@ -11,15 +11,17 @@ STAGES_TESTED ?=
 
 # The folder of a build with the sanitizers $(1): what BIN is in a make with SAN=$(1).
 bin_of = $(BUILD)/$(if $(1),bin-$(notdir $(CXX))-$(subst $(comma),-,$(1)))
-stages_of = $(STAGES:%=$(call bin_of,$(1))/%)
+# Measurements, strace and valgrind want a build without sanitizers, so there are two.
+build_for_tests = @for san in '' $(1); do \
+                     $(MAKE) --no-print-directory -s SAN=$$san all || exit 1; done
 PYTEST_BLACKBOX = LAB_STAGES='$(STAGES_TESTED)' PYTHONDONTWRITEBYTECODE=1 \
                   $(PYTEST) -q -n $(BLACKBOX_JOBS) $(if $(K),-k '$(K)') tests/blackbox
 
 .PHONY: blackbox tsan
-blackbox: deps  ## black-box tests against all four stages, built with ASan and UBSan (K=, STAGES_TESTED=)
-	@$(MAKE) --no-print-directory -s SAN=$(BLACKBOX_SAN) $(call stages_of,$(BLACKBOX_SAN))
+blackbox: deps  ## black-box tests against all stages, built with ASan and UBSan (K=, STAGES_TESTED=)
+	$(call build_for_tests,$(BLACKBOX_SAN))
 	@LAB_BIN=$(call bin_of,$(BLACKBOX_SAN)) $(PYTEST_BLACKBOX)
 
 tsan: deps  ## the tests marked `threads`, with four loops per server, under ThreadSanitizer
-	@$(MAKE) --no-print-directory -s SAN=thread $(call stages_of,thread)
+	$(call build_for_tests,thread)
 	@LAB_BIN=$(call bin_of,thread) $(PYTEST_BLACKBOX) -m threads --threads 4
