@@ -61,7 +61,7 @@ class StepCalls:
     def lines(self) -> list[tuple[str, str]]:
         """Text and gloss of each line of the timeline."""
         if not self.bulk:
-            return list(fold(self.calls))
+            return list(fold(without_chance(self.calls, self.step.verb)))
         kinds = [(call.text, re.sub(r"\d+ bytes?", "bytes", call.gloss)) for call in self.calls]
         often = sorted(kind for kind, count in collections.Counter(kinds).items() if count > 2)
         return [(f"{text}, many times", gloss) for text, gloss in often]
@@ -108,8 +108,41 @@ def fold(calls: list[Call]):
         at += length * times
 
 
+CLIENT = re.compile(r"\bc\d")
+
+
+def without_chance(calls: list[Call], verb: str) -> list[Call]:
+    """Without what a timer set off and no client has noticed: it could as well have happened one
+    step earlier or later. Where the step is to wait and see, it stays."""
+    if verb in ("pause", "silence"):
+        return calls
+    kept: list[Call] = []
+    group: list[Call] = []  # since the timer struck
+
+    def flush() -> None:
+        if any(CLIENT.search(call.text) for call in group):
+            kept.extend(group)
+        group.clear()
+
+    for call in calls:
+        if timed(call):
+            flush()
+            group.append(call)
+        elif group and ("wait" not in call.name or waits_for_listener(call)):
+            group.append(call)
+        else:
+            flush()
+            kept.append(call)
+    flush()
+    return kept
+
+
+def waits_for_listener(call: Call) -> bool:
+    return "listener" in call.text and not CLIENT.search(call.text)
+
+
 def timed(call: Call) -> bool:
-    return call.text.endswith("= time-out")
+    return call.text.endswith("(timeout) = time-out")
 
 
 def cycle(calls: list[Call], at: int) -> tuple[int, int]:
@@ -152,7 +185,7 @@ class Names:
         elif "F_DUPFD" in args and first in self.roles:
             self.roles[result] = self.roles[first]
         elif name == "accept4" and result.isdigit():
-            self.roles[result] = self.clients.pop(0) if self.clients else "client"
+            self.roles[result] = self.clients.pop(0) if self.clients else "c?"
         elif name == "epoll_ctl" and (event := EVENT.search(args)):
             self.by_data[event[2]] = self.role(args.split(", ")[2])
 
@@ -247,7 +280,7 @@ def moved(name: str, role: str, args: str, result: str) -> Call:
                "ECONNRESET": "the client has reset the connection"}.get(result, "an error")
         return Call(name, f"{name}({role}) = {result}",
                     f"tries to {'read from' if reads else 'write to'} {role}: {why}")
-    if not re.fullmatch(r"c\d|client", role):  # signals, pipes: the bytes say nothing to a reader
+    if not CLIENT.match(role):  # signals, pipes: the bytes say nothing to a reader
         return Call(name, f"{name}({role})", f"{'reads' if reads else 'writes'} what {role} holds"
                     if reads else f"writes into {role}, to wake the loop")
     if reads and result == "0":
@@ -289,22 +322,23 @@ class Log:
 
     def __init__(self, path: str):
         self.path = path
+        self.cut = 0  # bytes up to where it was seen at rest
 
-    def text(self) -> str:
-        with open(self.path, encoding="utf-8", errors="replace") as log:
-            return log.read()
+    def part(self, start: int, end: int) -> list[str]:
+        with open(self.path, "rb") as log:
+            return log.read()[start:end].decode("utf-8", errors="replace").splitlines()
 
     def resting(self) -> bool:
-        """The last line is a wait that has not returned, or the end."""
+        """The last line is a wait that has not returned, or the end. Remembers where it begins: what
+        comes after this look belongs to the next step."""
         with open(self.path, "rb") as log:
-            log.seek(max(0, os.fstat(log.fileno()).st_size - 200))
-            tail = log.read()
-        last = tail.rsplit(b"\n", 1)[-1]
-        return (last.startswith(b"epoll_") and b"wait" in last) or tail.endswith(b"+++\n")
-
-    def finished(self) -> int:
-        """Characters up to the wait that has not returned."""
-        return self.text().rfind("\n") + 1
+            text = log.read()
+        start = text.rfind(b"\n") + 1
+        last = text[start:]
+        rests = (last.startswith(b"epoll_") and b"wait" in last) or text.endswith(b"+++\n")
+        if rests:
+            self.cut = start
+        return rests
 
 
 def why_not() -> str:
@@ -331,25 +365,25 @@ def trace(conversation: conv.Conversation, target: str) -> Trace:
                         preexec=conv.limit_files(conversation.files)) as server:
             player = conv.Player(server, conversation,
                                  asleep=lambda: conv.sleeps(server.pid) and log.resting(),
-                                 after_step=lambda step: cuts.append(log.finished()))
+                                 after_step=lambda step: cuts.append(log.cut))
             player.settle()
-            start = log.finished()
+            start = log.cut
             player.play()
-        return build(log.text(), start, cuts, server.ports, conversation, player.observations)
+        return build(log, start, cuts, server.ports, conversation, player.observations)
 
 
-def build(text: str, start: int, cuts: list[int], ports, conversation: conv.Conversation,
+def build(log: Log, start: int, cuts: list[int], ports, conversation: conv.Conversation,
           seen: list[conv.Observation]) -> Trace:
     clients = [s.client for s in conversation.steps if s.verb == "connects"]
     names = Names(ports, clients)
-    for line in text[:start].splitlines():
+    for line in log.part(0, start):
         if match := CALL.match(line):
             names.learn(*match.groups()[:3])
             if match[1] == "close":
                 names.roles.pop(match[2], None)
     steps = []
     for step, end in zip(conversation.steps, cuts):
-        calls = [parse(line, names) for line in text[start:end].splitlines()]
+        calls = [parse(line, names) for line in log.part(start, end)]
         steps.append(StepCalls(step, [call for call in calls if call]))
         start = end
     return Trace(steps, seen)

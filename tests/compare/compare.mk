@@ -13,6 +13,6 @@ trace: deps  ## explain the system calls of one stage: STAGE=03 CONV=keepalive
 	@$(COMPARE) trace $(or $(STAGE),01) $(COMPARE_FLAGS)
 
 asan: compare-test
-compare-test: deps  ## tests of the comparison; build with SAN= as you like
-	@$(MAKE) --no-print-directory -s SAN=$(ASAN) $(call stages_of,$(ASAN))
+compare-test: deps  ## play all conversations against all stages, and test the comparison itself (ASan)
+	@$(MAKE) --no-print-directory -s SAN=$(ASAN) $(call stages_of,$(ASAN)) $(call bin_of,$(ASAN))/evhttp_server
 	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTEST) -q tests/compare

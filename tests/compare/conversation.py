@@ -39,6 +39,7 @@ import socket
 import struct
 import sys
 import termios
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
@@ -46,12 +47,20 @@ import lab  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "conversations"
 PATIENCE = 8.0  # an answer that takes longer is taken for none; bounds the run, judges no speed
+DERAILED = 0.4  # for what is waited for behind a wrong answer
 QUIET = 0.15  # a wrong answer is over when nothing more has come for so long
 TCP_CLOSE = 7  # linux/tcp_states.h
 ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "0": "\0", "\\": "\\", '"': '"'}
 DATE = re.compile(rb"Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n")
 DATE_MARK = b"Date: <date>\r\n"
 DATE_EXTRA = len("Sat, 21 Nov 2026 12:00:00 GMT") - len("<date>")
+
+
+STOP = threading.Event()  # set: whoever plays stops at once
+
+
+class Stopped(Exception):
+    """STOP was set."""
 
 
 class WrongStep(Exception):
@@ -265,6 +274,7 @@ class Client:
         self.unsent = b""
         self.unread = b""
         self.shut = False  # half-close as soon as all is sent
+        self.derailed = False  # has got a wrong answer
         self.ended = ""  # "end" or "reset", once the server has ended it
 
     def push(self) -> bool:
@@ -393,6 +403,8 @@ class Player:
             seen = (step.value.encode(), self.exit_status().encode())
             self.exited = True
         self.observations.append(Observation(step, *seen))
+        if client and not self.observations[-1].same:
+            client.derailed = True
 
     def receive(self, client: Client, expected: bytes) -> bytes:
         size = len(expected) + DATE_EXTRA * expected.count(DATE_MARK)
@@ -435,13 +447,15 @@ class Player:
         return "still running" if status is None else str(status)
 
     def read_until(self, client: Client, done) -> None:
-        deadline = time.monotonic() + self.patience
+        deadline = time.monotonic() + (DERAILED if client.derailed else self.patience)
         while not done() and not client.ended and time.monotonic() < deadline:
             self.push_all()
             if not client.pull():
                 select.select([client.socket], [], [], 0.005)
 
     def push_all(self) -> bool:
+        if STOP.is_set():
+            raise Stopped
         return any([c.push() for c in self.clients.values() if c.socket.fileno() >= 0])
 
     def pump(self, seconds: float) -> None:

@@ -143,6 +143,17 @@ def test_no_line_of_code_is_left_out(stage):
     assert left_out == {"namespace {", "}  // namespace"}
 
 
+def test_what_no_client_notices_of_a_timer_is_left_out():
+    """Catches a timeline in which a timer strikes now in this step and now in the next one."""
+    tick = calls.Call("epoll_wait", "epoll_wait(timeout) = time-out", "")
+    retry = calls.Call("epoll_ctl", "epoll_ctl(ADD, text-listener, EPOLLIN)", "")
+    close = calls.Call("close", "close(c1)", "")
+    wake = calls.Call("epoll_wait", "epoll_wait(timeout) = c1 EPOLLIN", "")
+    assert calls.without_chance([tick, retry, wake, close, tick], "sends") == [wake, close]
+    assert calls.without_chance([tick, close], "end") == [tick, close]
+    assert calls.without_chance([tick, retry], "silence") == [tick, retry]
+
+
 def test_code_view_names_what_changed():
     """Catches a view that mixes up equal and changed, or new and gone."""
     status = {c["name"]: c["status"]
@@ -163,6 +174,13 @@ def test_folding_counts_exactly_but_not_timers():
 
 
 # ---- no difference missed ------------------------------------------------------------------------
+
+def test_all_stages_answer_alike():
+    """Any stage that answers one byte otherwise than the conversations say, in any of them; and an
+    evhttp whose differences are not those that are listed."""
+    done = run("all")
+    assert done.returncode == 0, done.stdout + done.stderr
+
 
 def run_broken(how: str, *arguments: str):
     """With a second stage that has a defect."""
@@ -299,11 +317,12 @@ def members(session: int) -> list[str]:
 
 
 @needs_strace
+@pytest.mark.parametrize("command", [("trace", "02"), ("all",)])
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_nothing_survives_ctrl_c(tmp_path, number, status):
+def test_nothing_survives_ctrl_c(tmp_path, command, number, status):
     """Catches servers and tracers that are left behind."""
     path = write(tmp_path, "c1 connects to text\npause 60 s\n")
-    with subprocess.Popen([sys.executable, str(HERE / "compare.py"), "trace", "02", "--conv",
+    with subprocess.Popen([sys.executable, str(HERE / "compare.py"), *command, "--conv",
                            str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                           start_new_session=True) as process:
         deadline = time.monotonic() + 30

@@ -11,7 +11,7 @@ import show
 
 
 EVHTTP = "evhttp"
-EVHTTP_PATIENCE = 1.2  # it leaves much unanswered, and to wait for that is most of the run
+EVHTTP_PATIENCE = 2.5  # it leaves much unanswered, and to wait for that is most of the run
 
 
 def play_all(conversation: conv.Conversation, targets: dict[str, str]
@@ -23,7 +23,11 @@ def play_all(conversation: conv.Conversation, targets: dict[str, str]
     with concurrent.futures.ThreadPoolExecutor(len(targets)) as pool:
         running = {label: pool.submit(play_one, conversation, label, targets[label])
                    for label in takes_part}
-        return {label: future.result() for label, future in running.items()}
+        try:
+            return {label: future.result() for label, future in running.items()}
+        except BaseException:  # Ctrl-C too: the pool waits for its threads
+            conv.STOP.set()
+            raise
 
 
 def play_one(conversation: conv.Conversation, label: str, target: str) -> list[conv.Observation]:
