@@ -110,6 +110,8 @@ def failed_of(broken: Broken, folder: pathlib.Path, tests: list[str]) -> tuple[s
                   "--tb=line", "--stage", broken.stage, *paths],
                  env={**os.environ, "LAB_BIN": str(folder), "LAB_STAGES": ""}, cwd=lab.ROOT)
     assert result.returncode in (0, 1), f"pytest could not run:\n{result.stdout}{result.stderr}"
+    missing = re.search("StartError|FileNotFoundError", result.stdout)
+    assert not missing, f"there was no server to test:\n{result.stdout[-4000:]}"
     found = re.findall(r"^(?:FAILED|ERROR) \S*?(test_\w+\.py::\w+)", result.stdout, re.MULTILINE)
     return set(found), result.stdout[-4000:]
 
