@@ -85,7 +85,7 @@ void run(Worker& worker) {
   while (!loop.done) {
     const auto deadline =
         std::min({due(loop.serving, worker.options.idle_timeout), due(loop.lingering, kLinger),
-                  loop.grace_end, loop.starved_until});
+                  loop.grace_end, loop.starved_until, worker.heartbeat()});
     const int count = epoll_wait(loop.tree.get(), ready.data(), ready.size(),
                                  milliseconds_until(deadline, worker.now));
     worker.wake_up();

@@ -83,7 +83,7 @@ void run(Worker& worker) {
   while (!loop.done) {
     const auto deadline =
         std::min({due(loop.serving, worker.options.idle_timeout), due(loop.lingering, kLinger),
-                  loop.grace_end, loop.starved_until});
+                  loop.grace_end, loop.starved_until, worker.heartbeat()});
     loop.reactor.at(deadline, [&loop] { on_timer(loop); });
     loop.reactor.wait(worker.now);
     worker.wake_up();

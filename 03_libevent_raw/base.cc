@@ -1,15 +1,68 @@
 #include "03_libevent_raw/base.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
+#include <cstdlib>
+#include <mutex>
+
+namespace {
+
+// --count-memory. Threads share the heap and so the count: atomic.
+std::atomic<std::uint64_t> held_bytes{0};
+
+void count(std::size_t before, void* block) {
+  held_bytes.fetch_add(malloc_usable_size(block) - before, std::memory_order_relaxed);
+}
+void* counting_malloc(std::size_t size) {
+  void* block = std::malloc(size);
+  count(0, block);
+  return block;
+}
+void* counting_realloc(void* old, std::size_t size) {
+  const std::size_t before = malloc_usable_size(old);
+  void* block = std::realloc(old, size);
+  if (block != nullptr || size == 0) count(before, block);
+  return block;
+}
+void counting_free(void* block) {
+  count(malloc_usable_size(block), nullptr);
+  std::free(block);
+}
+
+}  // namespace
 
 void prepare_libevent() {
   event_set_log_callback([](int, const char* message) { print_line(STDERR_FILENO, message); });
 }
 
-Base make_base() { return Base(check(event_base_new(), "event_base_new")); }
+Base make_base(const Options& options) {
+  static std::once_flag once;  // what holds for the process, before the first base of any loop
+  std::call_once(once, [&options] {
+    if (options.count_memory) {
+      event_set_mem_functions(counting_malloc, counting_realloc, counting_free);
+    }
+    if (options.libevent_debug) {
+      event_enable_debug_mode();
+      event_enable_debug_logging(EVENT_DBG_ALL);
+    }
+  });
+  const std::unique_ptr<event_config, decltype(&event_config_free)> config(
+      check(event_config_new(), "event_config_new"), event_config_free);
+  for (const char* other : {"epoll", "poll", "select"}) {
+    if (!options.backend.empty() && options.backend != other) {
+      event_config_avoid_method(config.get(), other);
+    }
+  }
+  // Only where a descriptor is never on the tree twice under two numbers: ours are not.
+  if (options.changelist) event_config_set_flag(config.get(), EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+  return Base(check(event_base_new_with_config(config.get()), "event_base_new_with_config"));
+}
+
+std::uint64_t libevent_bytes() { return held_bytes.load(std::memory_order_relaxed); }
 
 Event hang(event_base* base, int source, short kind, event_callback_fn handler, void* arg) {
   const auto events = static_cast<short>(kind | EV_PERSIST);
@@ -35,6 +88,17 @@ void Timer::at(Clock::time_point deadline, Clock::time_point now) {
   if (deadline == kNever || (pending && deadline >= set_)) return;
   start(ev_, std::chrono::ceil<std::chrono::microseconds>(deadline - now));
   set_ = deadline;
+}
+
+Event hang_heartbeat(event_base* base, Worker& worker) {
+  const auto interval = worker.heartbeat_interval();
+  if (interval.count() == 0) return {};
+  const event_callback_fn beat = [](evutil_socket_t, short, void* w) {
+    static_cast<Worker*>(w)->print_stats();
+  };
+  Event ev(check(event_new(base, -1, EV_PERSIST, beat, &worker), "event_new"));
+  start(ev, interval);
+  return ev;
 }
 
 StopEvents hang_stop(event_base* base, const Worker& worker, event_callback_fn handler, void* arg) {

@@ -26,7 +26,11 @@ using Listener = std::unique_ptr<evconnlistener, Free>;
 // For main(), before serve(): libevent's own messages go to stderr, without ever blocking on it.
 void prepare_libevent();
 
-Base make_base();
+// A base as the flags want it: --backend, --changelist, --libevent-debug, --count-memory.
+Base make_base(const Options& options = {});
+
+// With --count-memory: what libevent holds at the moment, all loops together.
+std::uint64_t libevent_bytes();
 
 // event_new and event_add in one; `source` is a descriptor (EV_READ) or a signal (EV_SIGNAL).
 // Persistent.
@@ -48,6 +52,9 @@ class Timer {
   Event ev_;
   Clock::time_point set_ = kNever;
 };
+
+// --heartbeat: a persistent timer; nothing without the flag.
+Event hang_heartbeat(event_base* base, Worker& worker);
 
 // Calls `handler` when the process is asked to stop. One base of a process can have its signals:
 // the first worker's. The others are told through a descriptor.

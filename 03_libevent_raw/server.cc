@@ -31,6 +31,7 @@ using Connections = std::list<Connection>;
 
 struct Connection {
   Connection(Loop& l, UniqueFd client, Protocol port);
+  ~Connection();
 
   Loop& loop;
   UniqueFd fd;
@@ -50,6 +51,7 @@ struct Loop {
   timeval idle = {}, linger = {};  // common time-outs
   Event starved = {},
         grace = {};  // timers: no descriptor was left; the drain has lasted long enough
+  Event heartbeat = {};
   StopEvents signals = {};
   std::array<Accepting, 2> listeners = {};
   Connections serving = {}, lingering = {}, closed = {};
@@ -87,19 +89,22 @@ void accept_on(evutil_socket_t, short, void* loop) {
 int main(int argc, char** argv) {
   prepare_libevent();
   constexpr std::string_view kRearm[] = {"swap", "eager"};
-  return serve(argc, argv, {.name = "03_libevent_raw", .number = 3, .rearm = kRearm},
-               Signals::by_stage, run);
+  return serve(
+      argc, argv,
+      {.name = "03_libevent_raw", .number = 3, .rearm = kRearm, .libevent_bytes = libevent_bytes},
+      Signals::by_stage, run);
 }
 
 namespace {
 
 void run(Worker& worker) {
-  Loop loop{worker, make_base(), worker.options.rearm == "eager"};
+  Loop loop{worker, make_base(worker.options), worker.options.rearm == "eager"};
   event_base* base = loop.base.get();
   loop.idle = common_timeout(base, worker.options.idle_timeout);
   loop.linger = common_timeout(base, kLinger);
   loop.starved = make_timer(base, call<after_batch>, &loop);
   loop.grace = make_timer(base, call<on_grace>, &loop);
+  loop.heartbeat = hang_heartbeat(base, worker);
   loop.signals = hang_stop(base, worker, call<on_signal>, &loop);
   for (const Protocol port : {kText, kHttp}) {
     loop.listeners[port].fd = std::move(worker.listeners[port]);
@@ -234,6 +239,12 @@ Connection::Connection(Loop& l, UniqueFd client, Protocol port)
       out(l.worker.context.pool),
       home(&l.serving) {
   evtimer_assign(&timer, l.base.get(), call<on_idle>, this);
+}
+
+// For --libevent-debug, which remembers each event by its address.
+Connection::~Connection() {
+  event_debug_unassign(&ev);
+  event_debug_unassign(&timer);
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ struct Loop {
   Http http = {};  // is freed before the connections it reports to are
   evhttp_bound_socket* listener = nullptr;
   Event starved = {}, grace = {};  // timers: no descriptor was left; the drain has lasted enough
+  Event heartbeat = {};
   StopEvents signals = {};
   bool done = false;
 };
@@ -78,20 +79,23 @@ void call(evutil_socket_t, short, void* loop) {
 int main(int argc, char** argv) {
   prepare_libevent();
   check(evthread_use_pthreads(), "evthread_use_pthreads");
-  return serve(argc, argv, {.name = "evhttp_server", .number = 5, .text = false}, Signals::by_stage,
-               run);
+  return serve(
+      argc, argv,
+      {.name = "evhttp_server", .number = 5, .text = false, .libevent_bytes = libevent_bytes},
+      Signals::by_stage, run);
 }
 
 namespace {
 
 void run(Worker& worker) {
-  Loop loop{worker, make_base()};
+  Loop loop{worker, make_base(worker.options)};
   event_base* base = loop.base.get();
   loop.http.reset(check(evhttp_new(base), "evhttp_new"));
   configure(loop);
   loop.rpc.emplace(base);
   loop.starved = make_timer(base, call<after_batch>, &loop);
   loop.grace = make_timer(base, call<on_grace>, &loop);
+  loop.heartbeat = hang_heartbeat(base, worker);
   loop.signals = hang_stop(base, worker, call<on_signal>, &loop);
   // Not evhttp_bind_socket_with_handle: it would set SO_REUSEADDR only, know one address per name
   // and bind a second time for a second loop.

@@ -1,8 +1,7 @@
 // Stage 4: bufferevents.
 //
-// New here: reading, writing and what is owed disappear into libevent. A bufferevent reads by
-// itself and calls back; what is written to it goes out by itself, and it calls back when some has
-// gone.
+// New here: reading, writing and what is owed disappear into libevent. A bufferevent reads and
+// writes by itself, and calls back when something has come or some has gone.
 //
 // Not here, on purpose: evhttp (evhttp_server.cc); TLS; bufferevent_set_timeouts, which restarts
 // with every byte and has a clock per direction, where ours is one and waits for complete answers.
@@ -44,6 +43,7 @@ struct Loop {
   Base base;
   Timer timer;
   Buffer out;  // an answer on its way to an evbuffer
+  Event heartbeat = {};
   StopEvents signals = {};
   std::array<Listener, 2> listeners = {};
   int accepted = 0;                                       // in this batch
@@ -87,16 +87,19 @@ void accepted_on(evconnlistener*, evutil_socket_t fd, sockaddr*, int, void* loop
 
 int main(int argc, char** argv) {
   prepare_libevent();
-  return serve(argc, argv, {.name = "04_bufferevent_http", .number = 4}, Signals::by_stage, run);
+  return serve(argc, argv,
+               {.name = "04_bufferevent_http", .number = 4, .libevent_bytes = libevent_bytes},
+               Signals::by_stage, run);
 }
 
 namespace {
 
 void run(Worker& worker) {
-  Base owner = make_base();
+  Base owner = make_base(worker.options);
   event_base* base = owner.get();
   Loop loop{worker, std::move(owner), Timer(base, call<on_timer>, &loop),
             Buffer(worker.context.pool)};
+  loop.heartbeat = hang_heartbeat(base, worker);
   loop.signals = hang_stop(base, worker, call<on_signal>, &loop);
   for (const Protocol port : {kText, kHttp}) {
     loop.listeners[port] =

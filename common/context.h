@@ -25,7 +25,8 @@ struct App {
   std::uint32_t max_body = 1048576;
   bool text_upper = true;
   Clock::time_point started = Clock::now();
-  std::span<const Stats> stats;  // of all loops
+  std::span<const Stats> stats;                 // of all loops
+  std::uint64_t (*libevent_bytes)() = nullptr;  // null: not counted
 };
 
 // The Date field line, formatted once a second (RFC 9110, section 6.6.1).

@@ -92,12 +92,23 @@ class Parser {
     if (std::ranges::find(stage_.rearm, value) == stage_.rearm.end()) bad_value(value);
     options_.rearm = value;
   }
+  void set_heartbeat(std::string_view value) { options_.heartbeat = seconds(value, 0.001); }
+  void set_backend(std::string_view value) {
+    if (value != "epoll" && value != "poll" && value != "select") bad_value(value);
+    options_.backend = value;
+  }
+  void set_changelist(std::string_view) { options_.changelist = true; }
+  void set_libevent_debug(std::string_view) { options_.libevent_debug = true; }
+  void set_count_memory(std::string_view) { options_.count_memory = true; }
   void help(std::string_view);
   void version(std::string_view);
   bool applies(const Flag& flag) const {
     if (flag.set == &Parser::set_rearm) return !stage_.rearm.empty();
     const bool text = flag.set == &Parser::set_text_port || flag.set == &Parser::set_text_mode;
-    return stage_.text || !text;
+    const bool libevent = flag.set == &Parser::set_backend || flag.set == &Parser::set_changelist ||
+                          flag.set == &Parser::set_libevent_debug ||
+                          flag.set == &Parser::set_count_memory;
+    return (stage_.text || !text) && (stage_.libevent_bytes != nullptr || !libevent);
   }
 
   const Stage& stage_;
@@ -121,6 +132,14 @@ const std::vector<Parser::Flag> Parser::kFlags = {
     {"auth", "USER:PASSWORD", "HTTP Basic authentication on every route but /hello",
      &Parser::set_auth},
     {"rearm", "MODE", "how a connection changes from reading to writing: ", &Parser::set_rearm},
+    {"heartbeat", "SECONDS", "print a line of counters that often", &Parser::set_heartbeat},
+    {"backend", "NAME", "libevent on epoll, poll or select (epoll)", &Parser::set_backend},
+    {"changelist", nullptr, "libevent collects changes, epoll_ctl is called before waiting only",
+     &Parser::set_changelist},
+    {"libevent-debug", nullptr, "libevent checks how it is used, and says what it does",
+     &Parser::set_libevent_debug},
+    {"count-memory", nullptr, "show in /stats what libevent has allocated",
+     &Parser::set_count_memory},
     {"help", nullptr, "print this and exit", &Parser::help},
     {"version", nullptr, "print the version and exit", &Parser::version},
 };
@@ -149,6 +168,8 @@ Options Parser::parse(int argc, char** argv) {
     (this->*flag.set)(optarg != nullptr ? optarg : "");
   }
   if (optind < argc) fail("unexpected argument '" + std::string(argv[optind]) + "'");
+  // The table of what libevent has seen is the process's, and only locks would make it the loops'.
+  if (options_.libevent_debug && options_.threads > 1) fail("--libevent-debug: needs --threads 1");
   return options_;
 }
 

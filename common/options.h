@@ -14,6 +14,8 @@ struct Stage {
   std::span<const std::string_view> rearm =
       {};            // what --rearm takes, the default first; empty: no such flag
   bool text = true;  // has a text port, and the flags for it
+  // Bytes that libevent holds. Null: a stage without libevent, and without the flags for it.
+  std::uint64_t (*libevent_bytes)() = nullptr;
 };
 
 struct Options {
@@ -26,8 +28,14 @@ struct Options {
   std::uint64_t max_connections = 10000;
   std::uint32_t max_body = 1048576;
   std::uint64_t threads = 1;
-  std::string auth;   // USER:PASSWORD; empty: no authentication
-  std::string rearm;  // one of Stage::rearm
+  std::string auth;                          // USER:PASSWORD; empty: no authentication
+  std::string rearm;                         // one of Stage::rearm
+  std::chrono::microseconds heartbeat = {};  // 0: none
+  // libevent's:
+  std::string backend;  // "epoll", "poll" or "select"; empty: the best there is
+  bool changelist = false;
+  bool libevent_debug = false;
+  bool count_memory = false;
 };
 
 // Prints and exits for --help and --version (0) and for what cannot be understood (one line, 2).

@@ -1,5 +1,6 @@
 #include "common/routes.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -70,11 +71,7 @@ void append_member(std::string& json, std::string_view name, std::uint64_t value
 
 Response stats(const Request&, Context& context) {
   const App& app = context.app;
-  const auto total = [&app](Counter Stats::*counter) {
-    std::uint64_t sum = 0;
-    for (const Stats& loop : app.stats) sum += (loop.*counter).get();
-    return sum;
-  };
+  const auto total = [&app](Counter Stats::*counter) { return sum(app.stats, counter); };
   const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - app.started);
   std::string& json = context.scratch;
   json.assign("{\"stage\":\"").append(app.stage).append("\"");
@@ -85,6 +82,12 @@ Response stats(const Request&, Context& context) {
   append_member(json, "bytes_in", total(&Stats::bytes_in));
   append_member(json, "bytes_out", total(&Stats::bytes_out));
   append_member(json, "loop_wakeups", total(&Stats::wake_ups));
+  if (app.libevent_bytes != nullptr) {
+    const std::uint64_t held = app.libevent_bytes();
+    append_member(json, "libevent_bytes", held);
+    append_member(json, "libevent_bytes_per_connection",
+                  held / std::max<std::uint64_t>(total(&Stats::open), 1));
+  }
   json.append("}\n");
   return {.content_type = "application/json", .body = json};
 }

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 
 class Counter {
  public:
@@ -26,3 +27,9 @@ struct alignas(64) Stats {  // a cache line per loop: a neighbour's counting mus
   Counter bytes_out;
   Counter wake_ups;  // how often the loop came back from waiting
 };
+
+inline std::uint64_t sum(std::span<const Stats> loops, Counter Stats::*counter) {
+  std::uint64_t total = 0;
+  for (const Stats& loop : loops) total += (loop.*counter).get();
+  return total;
+}

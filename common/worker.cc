@@ -71,6 +71,7 @@ App make_app(const Options& options, const Stage& stage, std::span<const Stats> 
   app.max_body = options.max_body;
   app.text_upper = options.text_upper;
   app.stats = stats;
+  if (options.count_memory) app.libevent_bytes = stage.libevent_bytes;
   return app;
 }
 
@@ -116,6 +117,30 @@ int Worker::take_stop_requests() {
     if (peer.get() != this) eventfd_write(peer->stop_.get(), static_cast<eventfd_t>(count));
   }
   return count;
+}
+
+std::chrono::microseconds Worker::heartbeat_interval() const {
+  return peers_.empty() ? std::chrono::microseconds(0) : options.heartbeat;
+}
+
+Clock::time_point Worker::heartbeat() {
+  const auto interval = heartbeat_interval();
+  if (interval.count() == 0) return kNever;
+  if (next_beat_ <= now) {
+    if (next_beat_ != Clock::time_point()) print_stats();
+    next_beat_ = now + interval;
+  }
+  return next_beat_;
+}
+
+void Worker::print_stats() const {
+  const auto total = [this](Counter Stats::*counter) {
+    return std::to_string(sum(context.app.stats, counter));
+  };
+  print_line(STDOUT_FILENO, "heartbeat: open " + total(&Stats::open) + ", accepted " +
+                                total(&Stats::accepted) + ", requests " + total(&Stats::requests) +
+                                ", bytes in " + total(&Stats::bytes_in) + ", bytes out " +
+                                total(&Stats::bytes_out) + ", wake-ups " + total(&Stats::wake_ups));
 }
 
 void Worker::unblock_stop_signals() {

@@ -43,6 +43,13 @@ class Worker {
   // who waits in the accept queue then has no later, and there is an end to the queue.
   bool full() const { return !draining && stats.open.get() >= share_; }
 
+  // --heartbeat, of the first worker. For a loop that computes its own deadline: prints the line if
+  // it is due, and says when the next one is.
+  Clock::time_point heartbeat();
+  // For a loop that has timers: how often (0: never), and what to do then.
+  std::chrono::microseconds heartbeat_interval() const;
+  void print_stats() const;
+
   // How often the process was asked to stop since the last call, at least once. The first worker
   // passes it on to the others.
   int take_stop_requests();
@@ -62,6 +69,7 @@ class Worker {
   friend int serve(int, char**, const Stage&, Signals, void (*)(Worker&));
   UniqueFd stop_;
   std::uint64_t share_;
+  Clock::time_point next_beat_ = {};
   std::span<const std::unique_ptr<Worker>> peers_;
 };
 

@@ -1,0 +1,151 @@
+"""The flags that turn libevent's knobs, and --heartbeat, which every loop keeps by its own means."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+
+import pytest
+
+import conftest
+import lab
+import wire
+
+LIBEVENT = ("03_libevent_raw", "04_bufferevent_http", "evhttp_server")
+KNOBS = ("--backend=select", "--changelist", "--libevent-debug", "--count-memory")
+
+
+def ports_of(name: str) -> tuple[str, ...]:
+    return ("http",) if name == "evhttp_server" else ("text", "http")
+
+
+@pytest.fixture
+def start():
+    servers = []
+
+    def factory(name, *flags, **kwargs) -> conftest.TestedServer:
+        servers.append(conftest.TestedServer(name, *flags, ports=ports_of(name), **kwargs))
+        return servers[-1]
+
+    yield factory
+    faults = [fault for server in servers for fault in server.finish()]
+    for server in servers:
+        server.shut()
+    assert not faults
+
+
+def stats(server) -> dict:
+    with wire.connect(server) as client:
+        client.send(wire.request("GET", "/stats"))
+        return json.loads(client.read_response().body)
+
+
+def converse(server) -> None:
+    with wire.connect(server) as client:
+        for _ in range(20):
+            client.send(wire.request("POST", "/upper", body=b"abc"))
+            assert client.read_response().body == b"ABC"
+    if "text" in server.ports:
+        assert wire.exchange(server, b"abc", "text") == b"ABC"
+
+
+@pytest.mark.parametrize("backend, call", [("epoll", "epoll_wait"), ("poll", "poll"),
+                                           ("select", "select")])
+@pytest.mark.parametrize("name", LIBEVENT)
+def test_backend(start, name, backend, call):
+    """Fails where the flag is accepted and epoll used all the same."""
+    server = start(name, "--backend", backend)
+    converse(server)
+    tree = [link for fd in os.listdir(f"/proc/{server.pid}/fd")
+            if "eventpoll" in (link := os.readlink(f"/proc/{server.pid}/fd/{fd}"))]
+    assert bool(tree) == (backend == "epoll"), call
+
+
+@pytest.mark.parametrize("name", LIBEVENT)
+def test_debug(start, name):
+    """Fails where an event is freed, or set up anew, behind libevent's back: it aborts then."""
+    server = start(name, "--libevent-debug")
+    for _ in range(5):
+        converse(server)
+    assert "event_add: event: 0x" in server.stderr()
+
+
+@pytest.mark.parametrize("name", LIBEVENT)
+def test_memory(start, name):
+    """Fails where allocations are counted and releases are not, or neither."""
+    server = start(name, "--count-memory")
+    stats(server)
+    before = stats(server)["libevent_bytes"]
+    clients = [wire.connect(server) for _ in range(50)]
+    while stats(server)["connections_open"] < 51:
+        time.sleep(0.01)
+    during = stats(server)
+    assert during["libevent_bytes_per_connection"] == during["libevent_bytes"] // 51
+    if name != "03_libevent_raw":  # its events are embedded: libevent allocates tables only
+        assert during["libevent_bytes"] > before + 50 * 200
+    for client in clients:
+        client.close()
+    while stats(server)["connections_open"] > 1:
+        time.sleep(0.01)
+    assert stats(server)["libevent_bytes"] < before + 50 * 100
+
+
+def epoll_ctls(start, tmp_path, *flags) -> int:
+    """epoll_ctl calls of a keep-alive conversation, as `strace -c` counts them."""
+    counts = tmp_path / f"counts{len(flags)}"
+    server = start("03_libevent_raw", *flags,
+                   wrapper=("strace", "-f", "-c", "-e", "trace=epoll_ctl", "-o", counts),
+                   env={"ASAN_OPTIONS": "detect_leaks=0"})  # two tracers do not get along
+    with wire.connect(server) as client:
+        for _ in range(200):
+            client.send(wire.request("GET", "/hello"))
+            client.read_response()
+    child = subprocess.run(["pgrep", "-P", str(server.pid)], capture_output=True, text=True,
+                           check=True).stdout.split()
+    os.kill(int(child[0]), 15)
+    server.meant_to_end = True
+    server.wait()
+    row = next(line for line in counts.read_text().splitlines() if line.endswith(" epoll_ctl"))
+    return int(row.split()[3])
+
+
+def test_changelist(start, tmp_path):
+    """Fails where the flag does not reach the base: a swap is one call then, not two."""
+    plain, listed = epoll_ctls(start, tmp_path), epoll_ctls(start, tmp_path, "--changelist")
+    assert plain > 700 and listed < 0.6 * plain, (plain, listed)
+
+
+@pytest.mark.parametrize("name", [*lab.STAGES, "evhttp_server"])
+def test_heartbeat(start, name):
+    """Fails where the timer strikes once, or only when something else wakes the loop; or prints
+    when nobody asked."""
+    server = start(name, "--heartbeat", "0.2")
+    converse(server)
+    wake_ups = stats(server)["loop_wakeups"]
+    time.sleep(1.5)
+    os.set_blocking(server.process.stdout.fileno(), False)
+    lines = (server.process.stdout.read() or b"").decode().splitlines()
+    beats = [line for line in lines if line.startswith("heartbeat: open ")]
+    assert 3 <= len(beats) <= 20 and re.search(r"requests 2\d,", beats[-1])
+    assert stats(server)["loop_wakeups"] - wake_ups < 60
+
+
+@pytest.mark.parametrize("name", ["01_plain_epoll", "02_epoll_reactor"])
+@pytest.mark.parametrize("flag", KNOBS)
+def test_not_without_libevent(name, flag):
+    """Fails where a stage takes a flag that means nothing to it."""
+    done = subprocess.run([lab.binary(name), flag], capture_output=True, text=True, timeout=10,
+                          check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and flag in done.stderr
+
+
+@pytest.mark.parametrize("flags", [("--backend", "kqueue"), ("--libevent-debug", "--threads", "2"),
+                                   ("--heartbeat", "0")], ids=" ".join)
+def test_bad_values(flags):
+    """Fails where a value is taken that cannot work."""
+    done = subprocess.run([lab.binary("03_libevent_raw"), *flags], capture_output=True, text=True,
+                          timeout=10, check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and flags[0] in done.stderr
