@@ -35,6 +35,7 @@ def refused(server, port: str) -> bool:
         return True
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_1000_requests_in_flight(start, threads):
     """Fails on a server that closes its listeners before it has emptied the accept queue, or that
@@ -112,6 +113,7 @@ def test_a_partial_request_gets_until_grace(start):
         assert 0.95 <= time.monotonic() - begin < 4
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_a_second_signal_ends_it(start, threads):
     """Fails where the second signal is ignored, starts another drain, or kills with a status."""

@@ -80,6 +80,7 @@ def test_a_descriptor_that_frees_is_used_at_once_and_after_a_while(plain):
     """Fails where the listener comes back only when a client of this server leaves: at ENFILE
     nobody here may ever leave. Here the limit itself is raised while the server is starved."""
     server = plain("--threads", "1", preexec=limit(32, 4096))
+    wire.exchange(server, load.HELLO)  # its loop runs, and has the descriptors that it needs
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (server.descriptors() + 2, 4096))
     guests = [wire.connect(server) for _ in range(6)]
     time.sleep(0.3)
