@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Stage 1 behind a proxy that breaks it in one way, to see whether the soak notices.
 
-    FLAW=answer|byte|descriptor|memory|none broken_server.py FLAGS...
+    FLAW=answer|byte|descriptor|memory broken_server.py FLAGS...
 
 answer: now and then what the server said is not passed on. byte: now and then one byte of it is
 changed. descriptor: now and then a connection is not closed. memory: something is kept for each
