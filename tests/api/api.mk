@@ -1,0 +1,11 @@
+# notes/libevent_api.md, and that no function of libevent is missing in it.
+
+.PHONY: api api-check
+api: deps  ## write the table of libevent's functions, notes/libevent_api.md
+	@$(PYTHON) tests/api/api.py write
+
+api-check: deps  ## fail where that table lacks a function or is stale
+	@$(PYTHON) tests/api/api.py check
+	@LAB_STAGES= $(PYTEST) -q tests/api
+
+asan: api-check
