@@ -426,9 +426,10 @@ def check_coverage(tree: Tree) -> list[Problem]:
         words = [line.split() for line in note.read_text(encoding="utf-8").split("\n")
                  if re.match(rf"<!-- (quote|link) {file} ", line)]
         named = {line[3].partition("#")[0] for line in words}
-        for function in cpp.definitions(tree.path(file)):
-            top = function.name.split("::")[0]
-            if not {function.name, function.name.split("::")[-1], top} & named:
+        everything = cpp.definitions(tree.path(file))
+        shown = [d for d in everything if d.name in named]
+        for function in everything:
+            if not any(d.first <= function.first and function.last <= d.last for d in shown):
                 problems.append(Problem(f"notes/{stage}.md", 1,
                                         f"neither quotes nor links {function.name} of {file}"))
     return problems
