@@ -26,26 +26,24 @@ void BufferPool::give(Block block) {
   if (spare_.size() < kSpareBlocks) spare_.push_back(std::move(block));
 }
 
-std::span<char> Buffer::room(std::size_t least) {
-  if (capacity_ - end_ < least) {
-    const std::size_t needed = size() + least;
-    if (needed <= BufferPool::kBlockSize) {
-      move_to(BufferPool::kBlockSize);
-    } else if (needed > capacity_) {
-      // Doubling keeps appending linear; an exact first size keeps a large answer from costing
-      // twice.
-      move_to(std::max(needed, empty() ? needed : 2 * std::size_t{capacity_}));
-    } else {
-      move_to(capacity_);
-    }
+void Buffer::make_room(std::size_t least) {
+  const std::size_t needed = size() + least;
+  if (needed <= BufferPool::kBlockSize) {
+    move_to(BufferPool::kBlockSize);
+  } else if (needed > capacity_) {
+    // Doubling keeps appending linear; an exact first size keeps a large answer from costing twice.
+    move_to(std::max(needed, empty() ? needed : 2 * std::size_t{capacity_}));
+  } else {
+    move_to(capacity_);
   }
-  return {block_.get() + end_, capacity_ - end_};
 }
 
 // The bytes, in a block of that capacity, from its start.
 void Buffer::move_to(std::size_t capacity) {
   const std::size_t count = size();
-  if (capacity == capacity_) {
+  if (capacity_ == 0 && capacity == BufferPool::kBlockSize) {
+    block_ = pool_->take();  // by far the most frequent: a message begins
+  } else if (capacity == capacity_) {
     std::memmove(block_.get(), block_.get() + begin_, count);
   } else if (capacity > capacity_ && begin_ == 0 && capacity_ > BufferPool::kBlockSize) {
     // realloc moves pages, not bytes, and leaves untouched pages untouched.

@@ -14,13 +14,14 @@ class HttpSession : public Session {
   bool expire(Buffer& out) override;
 
  private:
+  // Inline, and defined where they are used: each has one caller, on the path of every request.
   // A message stands in in_, contiguous: its head, then as much of its body as has come, decoded.
-  ParseResult read_message(Buffer& out);
-  ParseResult read_head(Buffer& out);
-  ParseResult read_body();
+  inline ParseResult read_message(Buffer& out);
+  inline ParseResult read_head(Buffer& out);
+  inline ParseResult read_body();
   ParseResult read_chunks();
 
-  void answer(Buffer& out, bool last);
+  inline void answer(Buffer& out, bool last);
   void say(Buffer& out, const Response& response, bool close);
   void refuse(Buffer& out, int status);
 

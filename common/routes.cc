@@ -138,9 +138,8 @@ Response not_allowed(std::string_view allow) {
   return response;
 }
 
-}  // namespace
-
-std::optional<Response> refuse_unread(const Request& request, const App& app) {
+// `route`: of the request's path, or nullptr.
+std::optional<Response> refuse(const Request& request, const Route* route, const App& app) {
   if (request.method == Method::unknown) return error_response(501);
   if (!app.credentials.empty() && request.path != "/hello" &&
       !authorized(request.authorization, app.credentials)) {
@@ -150,16 +149,22 @@ std::optional<Response> refuse_unread(const Request& request, const App& app) {
   }
   if (request.method == Method::connect) return not_allowed(kAllow);
   if (is_server_wide(request)) return std::nullopt;
-  const Route* route = find_route(request.path);
   if (route == nullptr) return error_response(404);
   if (handler_of(*route, request.method) == nullptr) return not_allowed(route->allow);
   return std::nullopt;
 }
 
+}  // namespace
+
+std::optional<Response> refuse_unread(const Request& request, const App& app) {
+  return refuse(request, find_route(request.path), app);
+}
+
 Response respond(const Request& request, Context& context) {
-  if (const auto refused = refuse_unread(request, context.app)) return *refused;
+  const Route* route = find_route(request.path);
+  if (const auto refused = refuse(request, route, context.app)) return *refused;
   if (is_server_wide(request)) return {.status = 204, .more = kAllow};
-  return handler_of(*find_route(request.path), request.method)(request, context);
+  return handler_of(*route, request.method)(request, context);
 }
 
 bool authorized(std::string_view authorization, std::string_view credentials) {

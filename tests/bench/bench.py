@@ -181,9 +181,12 @@ class Ratio:
         return f"{self.median:.2f} ({min(self.values):.2f}-{max(self.values):.2f}){mark}"
 
     def verdict(self, limit: float, at_least: bool = False) -> str:
-        """Compared with a goal. Where the goal lies between the quartiles, nobody can tell."""
+        """Compared with a goal. Where the goal lies between the quartiles, or anywhere in a range
+        that is too wide, nobody can tell."""
         low, _, high = quantiles(list(self.values))
-        if low <= limit < high and len(self.values) > 1:
+        if self.noisy:
+            low, high = min(self.values), max(self.values)
+        if low <= limit < high:
             return "cannot tell"
         return "met" if (self.median >= limit if at_least else self.median <= limit) else "missed"
 

@@ -1,4 +1,5 @@
 // Floor of stage 4: a bufferevent reads and writes by itself; the callback throws the input away.
+// With --changelist the base collects the changes of a batch and makes them together.
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -33,7 +34,11 @@ void on_acceptable(int listener, short, void* base) {
 int main(int argc, char** argv) {
   Floor floor(argc, argv);
   server = &floor;
-  event_base* base = event_base_new();
+  event_config* config = event_config_new();
+  if (floor.has("--changelist")) {
+    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+  }
+  event_base* base = event_base_new_with_config(config);
   event* accepting = event_new(base, floor.listener(), EV_READ | EV_PERSIST, on_acceptable, base);
   event_add(accepting, nullptr);
   event_base_dispatch(base);
