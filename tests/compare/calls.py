@@ -305,8 +305,9 @@ def plural(count: str) -> str:
 
 
 def accept_gloss(who: str) -> str:
-    return {"EAGAIN": "nobody else is waiting", "EMFILE": "no descriptor is left for the next client",
-            }.get(who, f"takes the next client: {who}")
+    return {"EAGAIN": "nobody else is waiting",
+            "EMFILE": "no descriptor is left for the next client"}.get(
+                who, f"takes the next client: {who}")
 
 
 def other_gloss(name: str, role: str) -> str:
@@ -329,8 +330,8 @@ class Log:
             return log.read()[start:end].decode("utf-8", errors="replace").splitlines()
 
     def resting(self) -> bool:
-        """The last line is a wait that has not returned, or the end. Remembers where it begins: what
-        comes after this look belongs to the next step."""
+        """The last line is a wait that has not returned, or the end. Remembers where it begins:
+        what comes after this look belongs to the next step."""
         with open(self.path, "rb") as log:
             text = log.read()
         start = text.rfind(b"\n") + 1

@@ -4,7 +4,7 @@ COMPARE := $(PYTHON) tests/compare/compare.py
 COMPARE_FLAGS = $(if $(CONV),--conv $(CONV)) $(if $(JSON),--json)
 
 .PHONY: diff trace compare-test
-diff: deps  ## play every conversation against every stage; A=01 B=02 [CONV=keepalive] shows what differs
+diff: deps  ## all conversations, all stages; A=01 B=02 [CONV=keepalive]: what differs
 	@$(MAKE) --no-print-directory -s all
 	@$(COMPARE) $(if $(A)$(B),pair $(A) $(B),all) $(COMPARE_FLAGS)
 
@@ -13,6 +13,7 @@ trace: deps  ## explain the system calls of one stage: STAGE=03 CONV=keepalive
 	@$(COMPARE) trace $(or $(STAGE),01) $(COMPARE_FLAGS)
 
 asan: compare-test
-compare-test: deps  ## play all conversations against all stages, and test the comparison itself (ASan)
-	@$(MAKE) --no-print-directory -s SAN=$(ASAN) $(call stages_of,$(ASAN)) $(call bin_of,$(ASAN))/evhttp_server
+compare-test: deps  ## play all conversations against all stages; test the comparison
+	@$(MAKE) --no-print-directory -s SAN=$(ASAN) $(call stages_of,$(ASAN)) \
+	  $(call bin_of,$(ASAN))/evhttp_server
 	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTEST) -q tests/compare

@@ -155,7 +155,7 @@ def pair_wire(options: argparse.Namespace, result: dict) -> int:
 
 
 def pair_calls(options: argparse.Namespace, result: dict) -> None:
-    """The timelines of one conversation (keepalive, if none is named); of the others the last line."""
+    """The timelines of one conversation (keepalive, if none is named), counts of the others."""
     if why := calls.why_not():
         result["calls"] = {"error": why}
         if not options.json:

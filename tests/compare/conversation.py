@@ -5,13 +5,14 @@ A file is read from top to bottom, one step a line:
     title: Two requests on one connection        what `make diff` shows next to the name
     flags: --idle-timeout 0.5                    flags for the server (optional)
     files: 12                                    its limit of open descriptors (optional)
-    let HELLO = "GET /hello HTTP/1.1\\r\\n"        a name for bytes; they may go on on the next line,
-                "Host: lab\\r\\n\\r\\n"              indented
+    let HELLO = "GET /hello HTTP/1.1\\r\\n"        a name for bytes; they may go on in the
+                "Host: lab\\r\\n\\r\\n"              next line, indented
     * the first request                          a caption for the steps that follow (optional)
     c1 connects to http                          or to text; clients are called c1, c2 ...
     c1 sends HELLO "more" "x" * 1000             bytes are names and strings, one after the other
     c1 sends "abc" byte by byte                  each byte in a packet of its own
-    c1 receives "HTTP/1.1 200 OK\\r\\nDate: <date>\\r\\n..."    exactly these bytes; <date> is any date
+    c1 receives "HTTP/1.1 200 OK\\r\\nDate: <date>\\r\\n..."
+                                                 exactly these bytes; <date> is any date
     c1 receives nothing for 0.2 s
     c1 half-closes                               says that it will send no more
     c1 is closed                                 the server ends the connection, and not by a reset

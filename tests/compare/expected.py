@@ -7,8 +7,8 @@ evhttp_differences.txt lists them, each with its reason (which several may share
 
 The number counts the answers that the conversation waits for; the bytes are what came from the
 first differing byte on, or `no more`. Header fields are compared in alphabetical order, because
-their order means nothing and evhttp has one of its own. An unlisted difference is an error, and so is a listed one
-that is not there any more.
+their order means nothing and evhttp has one of its own. An unlisted difference is an error, and so
+is a listed one that is not there any more.
 """
 
 from __future__ import annotations
