@@ -61,7 +61,7 @@ $(OBJ)/common/worker.o: $(OBJ)/gen/page.inc
 
 # ---- run ----------------------------------------------------------------------------------------
 
-.PHONY: demo run-01 run-02 run-03 run-04
+.PHONY: demo run-01 run-02 run-03 run-04 run-05
 demo: deps  ## play one conversation against all four stages and compare the answers
 	@$(MAKE) --no-print-directory -s all
 	@$(PYTHON) tests/demo/demo.py
@@ -70,7 +70,8 @@ run-01: $(BIN)/01_plain_epoll  ## run stage 1 on its own ports (7001 and 8001); 
 run-02: $(BIN)/02_epoll_reactor  ## run stage 2 (7002 and 8002)
 run-03: $(BIN)/03_libevent_raw  ## run stage 3 (7003 and 8003)
 run-04: $(BIN)/04_bufferevent_http  ## run stage 4 (7004 and 8004)
-run-01 run-02 run-03 run-04:
+run-05: $(BIN)/evhttp_server  ## run evhttp_server (HTTP only, 8005)
+run-01 run-02 run-03 run-04 run-05:
 	@exec $< $(ARGS)
 
 # ---- test ---------------------------------------------------------------------------------------
