@@ -15,6 +15,7 @@ import wire
 from conftest import eventually
 from wire import request
 
+LIBEVENTS = ("--backend", "--changelist", "--libevent-debug", "--count-memory")
 HAS_REARM = {"02_epoll_reactor": ["mod", "del-add", "eager"], "03_libevent_raw": ["swap", "eager"]}
 
 
@@ -80,7 +81,9 @@ def test_help_and_version(stage):
     result = run(stage, "--help")
     assert (result.returncode, result.stderr) == (0, "")
     flags = set(re.findall(r"--[a-z-]+", result.stdout))
-    expected = {*BAD_VALUES, "--help", "--version"} | ({"--rearm"} if stage in HAS_REARM else set())
+    expected = {*BAD_VALUES, "--heartbeat", "--help", "--version"}
+    expected |= {"--rearm"} if stage in HAS_REARM else set()
+    expected |= set(LIBEVENTS) if stage[:2] in ("03", "04") else set()
     assert flags == expected
     result = run(stage, "--version")
     assert result.returncode == 0 and result.stderr == ""
