@@ -131,7 +131,7 @@ void configure(Loop& loop) {
 bufferevent* on_acceptable(event_base* base, void* arg) {
   Loop& loop = *static_cast<Loop*>(arg);
   bufferevent* bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-  if (bev == nullptr) return nullptr;  // evhttp makes one itself, or closes: no memory
+  if (bev == nullptr) return nullptr;  // no memory: evhttp tries itself, on_request refuses
   Connection& c = loop.connections.try_emplace(bev, Connection{loop, bev}).first->second;
   evbuffer_add_cb(bufferevent_get_input(bev), on_input, &c);
   evbuffer_add_cb(bufferevent_get_output(bev), on_output, &c);
@@ -145,7 +145,9 @@ bufferevent* on_acceptable(event_base* base, void* arg) {
 void on_request(evhttp_request* message, void* arg) {
   Loop& loop = *static_cast<Loop*>(arg);
   bufferevent* bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(message));
-  Connection& c = loop.connections.at(bev);
+  const auto known = loop.connections.find(bev);
+  if (known == loop.connections.end()) return evhttp_send_error(message, HTTP_SERVUNAVAIL, nullptr);
+  Connection& c = known->second;
   c.started = evbuffer_get_length(bufferevent_get_input(bev)) != 0;
   const Request request = to_request(message);
   const bool rpc = request.path == UpperService::kPath;
