@@ -1,0 +1,324 @@
+#!/usr/bin/env python3
+"""The site: README and notes as they lie in the tree, made into pages by mkdocs.
+
+    make_site.py build           writes build/site
+    make_site.py serve [PORT]    shows it on 127.0.0.1
+
+The notes link to source files; here each of these becomes a page with a line anchor per line. One
+page is made from the code alone: the four stages' functions of the same name, side by side.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import html
+import http.server
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "compare"))
+import functions  # noqa: E402
+from conversation import lab  # noqa: E402
+
+ROOT = lab.ROOT
+BUILD = ROOT / "build"
+SOURCE, SITE = BUILD / "site-src", BUILD / "site"
+ORDER = ("README", "00_", "01_", "02_", "03_", "04_", "05_", "http_parser", "performance",
+         "reliability", "libevent_api", "exercises", "glossary", "teaching")
+
+# The theme speaks the interface of Mermaid 8.
+MERMAID = "mermaid@8.14.0"
+MERMAID_SHA256 = "ef04f7e13234a4405e105a22e33faf86e49d74687abd44cc59da89d920deda38"
+
+FENCE = re.compile(r"^\s*(```+|~~~+)")
+LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
+
+
+# ---- Mermaid -------------------------------------------------------------------------------------
+
+def mermaid() -> pathlib.Path | None:
+    """The library, fetched once by npm; None where that cannot be: then diagrams stay text."""
+    kept = BUILD / "site-cache" / "mermaid.min.js"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="mermaid-") as folder:
+            try:
+                subprocess.run(["npm", "pack", "--silent", MERMAID], cwd=folder, check=True,
+                               capture_output=True, timeout=120)
+                with tarfile.open(next(pathlib.Path(folder).glob("*.tgz"))) as package:
+                    content = package.extractfile("package/dist/mermaid.min.js").read()
+            except (OSError, subprocess.SubprocessError) as why:
+                print(f"diagrams are shown as text: no {MERMAID} ({why})", file=sys.stderr)
+                return None
+        if hashlib.sha256(content).hexdigest() != MERMAID_SHA256:
+            sys.exit(f"{MERMAID} is not the file that was tried")
+        kept.write_bytes(content)
+    return kept
+
+
+# ---- pages ---------------------------------------------------------------------------------------
+
+def page_of(path: str) -> str:
+    """Where the page of a file or folder of the tree lies under site-src."""
+    if path == "README.md":
+        return "index.md"
+    if path.startswith("notes/") and path.endswith(".md"):
+        return path
+    return f"src/{path}.md" if (ROOT / path).is_file() else f"src/{path}/index.md"
+
+
+def outside_fences(text: str):
+    """(line, is code) for each line."""
+    fence = ""
+    for line in text.splitlines():
+        mark = FENCE.match(line)
+        yield line, bool(fence or mark)
+        if mark and not fence:
+            fence = mark[1]
+        elif mark and fence and line.strip() == fence:
+            fence = ""
+
+
+class Pages:
+    """Follows the links from the notes to whatever in the tree they name."""
+
+    def __init__(self, with_mermaid: bool):
+        self.with_mermaid = with_mermaid
+        self.done: set[str] = set()
+        self.todo = ["README.md", *sorted(str(p.relative_to(ROOT))
+                                          for p in (ROOT / "notes").glob("**/*.md"))]
+
+    def write_all(self) -> None:
+        while self.todo:
+            path = self.todo.pop(0)
+            if path in self.done:
+                continue
+            self.done.add(path)
+            target = SOURCE / page_of(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(self.content(path), encoding="utf-8")
+
+    def content(self, path: str) -> str:
+        file = ROOT / path
+        if file.is_dir():
+            return self.listing(path)
+        text = file.read_text(encoding="utf-8")
+        return self.note(path, text) if path.endswith(".md") else source_page(path, text)
+
+    def link(self, path: str, target: str, anchor: str = "") -> str:
+        """From the page of `path` to the page of `target`, a path relative to the root."""
+        self.todo.append(target)
+        here = os.path.dirname(page_of(path))
+        return os.path.relpath(page_of(target), here or ".") + anchor
+
+    def note(self, path: str, text: str) -> str:
+        text = re.sub(r"<details>", "<details markdown>", text)
+        if self.with_mermaid:
+            text = re.sub(r"^```mermaid\n.*?^```$", r'<div class="diagram" markdown>\n\g<0>\n</div>',
+                          text, flags=re.M | re.S)
+        else:
+            text = text.replace("```mermaid", "```text")
+
+        def rewrite(match: re.Match) -> str:
+            target = os.path.normpath(os.path.join(os.path.dirname(path), match[2]))
+            if ":" in match[2] or target.startswith("..") or not (ROOT / target).exists():
+                return match[0]  # to elsewhere; or wrong, and then mkdocs says so
+            return match[1] + self.link(path, target, match[3] or "") + match[4]
+
+        lines = []
+        for line, code in outside_fences(text):
+            if not code and re.fullmatch(r"\s*<!--.*-->\s*", line):
+                continue  # what the notes' own program reads
+            lines.append(line if code else LINK.sub(rewrite, line))
+        return with_translation(path, "\n".join(lines).strip() + "\n")
+
+    def listing(self, path: str) -> str:
+        names = sorted(p.name for p in (ROOT / path).iterdir()
+                       if not p.name.startswith((".", "__")) and p.is_file())
+        folder = pathlib.PurePosixPath(path)
+        items = [f"- [`{name}`]({self.link(path, str(folder / name))})" for name in names]
+        return "\n".join([f"# `{path}/`", "", *items, ""])
+
+
+def with_translation(path: str, text: str) -> str:
+    """Behind the title: a link to the same note in the other language, if there is one."""
+    folder, name = os.path.split(path)
+    other, label = (("..", "English") if folder == "notes/zh" else ("zh", "中文"))
+    there = os.path.normpath(os.path.join(folder, other, name))
+    if folder not in ("notes", "notes/zh") or not (ROOT / there).exists():
+        return text
+    title, _, rest = text.partition("\n")
+    return f"{title}\n\n[{label}]({other}/{name}){{ .translation }}\n{rest}"
+
+
+def source_page(path: str, text: str) -> str:
+    """The file with an anchor per line: #L43, as on a code host."""
+    import pygments
+    import pygments.formatters
+    import pygments.lexers
+    try:
+        lexer = pygments.lexers.get_lexer_for_filename(path, stripnl=False)
+    except pygments.util.ClassNotFound:
+        lexer = pygments.lexers.TextLexer(stripnl=False)
+    marked = pygments.highlight(text, lexer, pygments.formatters.HtmlFormatter(nowrap=True))
+    lines = "".join(f'<span id="L{n}" data-n="{n}">{line or " "}\n</span>'
+                    for n, line in enumerate(marked.rstrip("\n").split("\n"), 1))
+    return (f"---\ntitle: {path}\n---\n\n# `{path}`\n\n"
+            f'<div class="highlight source"><pre><code>{lines}</code></pre></div>\n')
+
+
+# ---- the four stages side by side ----------------------------------------------------------------
+
+def names_in_order(stages: list[dict[str, list[str]]]) -> list[str]:
+    """The first stage's order; what only a later one has comes where it stands there."""
+    names: list[str] = []
+    for units in stages:
+        at = 0
+        for name in units:
+            if name not in names:
+                names.insert(at, name)
+            at = names.index(name) + 1
+    names.remove(functions.PROTOTYPES)
+    return names
+
+
+def label_of(stage: str) -> str:
+    return stage.replace("_", " ")
+
+
+def twins(bodies: dict[str, list[str]]) -> dict[str, str]:
+    """For each stage the first one whose code is the same to the letter."""
+    return {stage: next(s for s in bodies if bodies[s] == body) for stage, body in bodies.items()}
+
+
+def verdict(bodies: dict[str, list[str]]) -> str:
+    groups: dict[str, list[str]] = {}
+    for stage, first in twins(bodies).items():
+        groups.setdefault(first, []).append(stage[:2])
+    equal = [" = ".join(group) for group in groups.values() if len(group) > 1]
+    missing = [stage[:2] for stage in lab.STAGES if stage not in bodies]
+    if len(bodies) == 1:
+        return f"Only in {next(iter(bodies))[:2]}."
+    said = f"Equal to the letter: {', '.join(equal)}." if equal else "Different in each."
+    return said + (f" Not in {', '.join(missing)}." if missing else "")
+
+
+def tab(stage: str, first: str, body: list[str]) -> str:
+    source = functions.source_of(stage)
+    start = next((i for i in range(len(source)) if source[i:i + len(body)] == body), None)
+    where = f"{stage}/server.cc"
+    lines = "" if start is None else f"#L{start + 1}-L{start + len(body)}"
+    label = label_of(stage) + (f" (= {first[:2]})" if first != stage else "")
+    code = "\n".join(["```cpp", *body, "```", f"[`{where}{lines}`](src/{where}.md{lines})"])
+    return f'=== "{label}"\n\n' + "\n".join(f"    {line}".rstrip() for line in code.split("\n"))
+
+
+def stages_page() -> str:
+    units = {stage: functions.units(functions.source_of(stage)) for stage in lab.STAGES}
+    parts = ["---\nhide: [navigation]\n---\n\n# Side by side",
+             "Every function of the four `server.cc`, in the order of the file. A stage chosen in "
+             "one row of tabs is chosen in all of them."]
+    for name in names_in_order(list(units.values())):
+        bodies = {stage: found[name] for stage, found in units.items() if name in found}
+        title = "Header and includes" if name == functions.HEAD else f"`{name}`"
+        parts += [f"## {title}", verdict(bodies)]
+        parts += [tab(stage, first, bodies[stage]) for stage, first in twins(bodies).items()]
+    return "\n\n".join(parts) + "\n"
+
+
+# ---- build ---------------------------------------------------------------------------------------
+
+def rank(path: pathlib.Path) -> tuple[int, str]:
+    found = [i for i, start in enumerate(ORDER) if path.name.startswith(start)]
+    return (found or [len(ORDER)])[0], path.name
+
+
+def notes_in(folder: str) -> list[str]:
+    return [str(p.relative_to(ROOT)) for p in sorted((ROOT / folder).glob("*.md"), key=rank)]
+
+
+def configuration() -> dict:
+    return {"INHERIT": str(HERE / "mkdocs.yml"), "docs_dir": str(SOURCE), "site_dir": str(SITE),
+            "theme": {"custom_dir": str(HERE / "theme")},
+            "nav": [{"The lab": "index.md"}, {"Course": notes_in("notes")},
+                    {"中文": notes_in("notes/zh")}, {"Side by side": "stages.md"},
+                    {"Sources": ["src/index.md", *(f"src/{s}/server.cc.md" for s in lab.STAGES)]}]}
+
+
+def sources_page(pages: Pages) -> str:
+    folders = (*lab.STAGES, "common")
+    for folder in folders:
+        pages.todo.append(folder)
+    pages.write_all()
+    listed = sorted(p for p in pages.done if page_of(p).startswith("src/") and (ROOT / p).is_file())
+    items = [f"- [`{html.escape(p)}`]({os.path.relpath(page_of(p), 'src')})" for p in listed]
+    return "\n".join(["# Sources", "", "What the notes link to, and the stages.", "", *items, ""])
+
+
+def finish() -> None:
+    """What mkdocs cannot be told: a page's language, and that source files are not searched."""
+    for page in (SITE / "notes" / "zh").glob("**/*.html"):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace('<html lang="en"', '<html lang="zh"', 1), encoding="utf-8")
+    index = SITE / "search" / "search_index.json"
+    found = json.loads(index.read_text(encoding="utf-8"))
+    found["docs"] = [d for d in found["docs"] if not d["location"].startswith("src/")]
+    index.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+
+
+def build() -> int:
+    library = mermaid()
+    shutil.rmtree(SOURCE, ignore_errors=True)
+    pages = Pages(with_mermaid=library is not None)
+    pages.write_all()
+    (SOURCE / "src" / "index.md").write_text(sources_page(pages), encoding="utf-8")
+    (SOURCE / "stages.md").write_text(stages_page(), encoding="utf-8")
+    (SOURCE / "assets").mkdir()
+    for asset in (HERE / "site.css", HERE / "site.js", library):
+        if asset:
+            shutil.copy(asset, SOURCE / "assets")
+    config = BUILD / "site-mkdocs.yml"
+    config.write_text(json.dumps(configuration(), indent=1, ensure_ascii=False), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f",
+                           str(config)], check=False)
+    if done.returncode == 0:
+        finish()
+        print(f"{SITE.relative_to(ROOT)}/index.html; `make serve-site` shows it")
+    return done.returncode
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_) -> None:
+        pass
+
+
+def server(port: int = 0) -> http.server.ThreadingHTTPServer:
+    handler = functools.partial(Handler, directory=str(SITE))
+    return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["build"]:
+        return build()
+    if arguments[:1] == ["serve"]:
+        with server(int(arguments[1]) if arguments[1:] else 8000) as served:
+            print(f"http://127.0.0.1:{served.server_port}/ (Ctrl-C ends it)", flush=True)
+            try:
+                served.serve_forever()
+            except KeyboardInterrupt:
+                return 0
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,11 @@
+# The notes as a site of web pages, in build/site.
+
+.PHONY: site serve-site site-deps
+site: site-deps  ## the README, the notes in both languages and the code as a site, in build/site
+	@$(PYTHON) -B tests/site/make_site.py build
+
+serve-site: site  ## show it on http://127.0.0.1:8000/ (PORT=)
+	@$(PYTHON) -B tests/site/make_site.py serve $(PORT)
+
+site-deps:
+	@tests/site/deps.sh mkdocs mkdocs-material
