@@ -22,6 +22,7 @@ ALL_FLAGS := -std=c++20 $(WARNINGS) $(CXXFLAGS) -pthread -I. -I$(OBJ)/gen \
              $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 EVENT_CFLAGS = $(shell pkg-config --cflags libevent_core)
 EVENT_LIBS   = $(shell pkg-config --libs libevent_core)
+# Not libevent_pthreads.pc: it asks for -levent, which is core and extra once more.
 HTTP_LIBS    = $(shell pkg-config --libs libevent_core libevent_extra) -levent_pthreads
 
 COMMON_OBJ := $(patsubst %.cc,$(OBJ)/%.o,$(wildcard common/*.cc))

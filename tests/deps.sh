@@ -22,6 +22,7 @@ need "$python -c 'import h11'" python3-h11
 need 'command -v curl' curl
 need 'command -v patch' patch
 need 'command -v strace' strace
+need 'command -v pgrep' procps
 need 'nc -h 2>&1 | grep -q -- -N' netcat-openbsd
 need 'command -v clang-format' clang-format
 need 'command -v clang-tidy' clang-tidy
