@@ -64,7 +64,7 @@ $(OBJ)/common/worker.o: $(OBJ)/gen/page.inc
 
 .PHONY: demo run-01 run-02 run-03 run-04 run-05
 demo: deps  ## play one conversation against all four stages and compare the answers
-	@$(MAKE) --no-print-directory -s all
+	$(call build)
 	@$(PYTHON) tests/demo/demo.py
 
 run-01: $(BIN)/01_plain_epoll  ## run stage 1 on its own ports (7001 and 8001); Ctrl-C ends it
@@ -77,16 +77,21 @@ run-01 run-02 run-03 run-04 run-05:
 
 # ---- test ---------------------------------------------------------------------------------------
 
-ASAN := address,undefined
-PYTEST := $(PYTHON) -m pytest -p no:cacheprovider
+ASAN   := address,undefined
+JOBS   := $(shell nproc 2>/dev/null || echo 2)
+PYTEST := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
+# The folder of a build with the sanitizers $(1), and what builds it: $(2), or all.
+bin_of  = $(BUILD)/$(if $(1),bin-$(notdir $(CXX))-$(subst $(comma),-,$(1)))
+build   = @$(MAKE) --no-print-directory -s -j$(JOBS) SAN=$(1) $(or $(2),all)
+# What `make test` runs, in this order; the folders under tests/ add theirs.
+CHECKS := unit blackbox
 
-.PHONY: test unit blackbox asan tsan
-test: deps  ## everything CI runs but demo: unit and black-box tests, built with ASan and UBSan
-	@$(MAKE) --no-print-directory asan
-	@$(MAKE) --no-print-directory tsan
+.PHONY: test asan
+test: deps  ## all tests, most of them built with ASan and UBSan, some with TSan
+	@for check in $(CHECKS) tsan; do \
+	  echo "== make $$check"; $(MAKE) --no-print-directory $$check || exit 1; done
 
-asan: deps  ## unit and black-box tests with AddressSanitizer and UBSan, one after the other
-	@$(MAKE) --no-print-directory unit
+asan: unit  ## unit and black-box tests alone, with AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory blackbox
 
 include $(sort $(wildcard tests/*/*.mk))

@@ -6,6 +6,6 @@ api: deps  ## write the table of libevent's functions, notes/libevent_api.md
 
 api-check: deps  ## fail where that table lacks a function or is stale
 	@$(PYTHON) tests/api/api.py check
-	@LAB_STAGES= $(PYTEST) -q tests/api
+	@LAB_STAGES= $(PYTEST) tests/api
 
-asan: api-check
+CHECKS += api-check

@@ -18,7 +18,7 @@ bench-parser: bench-deps  ## time of parser, upper-casing and session, with http
 	@$(BENCH_MAKE) $(BUILD)/parser_bench
 	@$(BUILD)/parser_bench $(BENCH)
 
-asan: bench-check bench-test
+CHECKS += bench-check bench-test
 bench-check: deps  ## fail where parser or session need over 2 % more instructions than on record
 	@$(BENCH_MAKE) $(BUILD)/instructions
 	@$(PYTHON) tests/bench/instructions.py check $(BUILD)/instructions
@@ -27,7 +27,7 @@ bench-record: deps  ## count the instructions anew and write tests/bench/instruc
 	@$(PYTHON) tests/bench/instructions.py record $(BUILD)/instructions
 
 bench-test: deps all $(FLOORS)  ## tests of the measuring tools themselves
-	@LAB_BIN=$(BIN) $(PYTEST) -q tests/bench
+	@LAB_BIN=$(BIN) $(PYTEST) tests/bench
 
 bench-deps:  ## install what only measuring needs: wrk, nginx, lighttpd, Google Benchmark ...
 	@tests/bench/deps.sh

@@ -5,15 +5,14 @@ COMPARE_FLAGS = $(if $(CONV),--conv $(CONV)) $(if $(JSON),--json)
 
 .PHONY: diff trace compare-test
 diff: deps  ## all conversations, all stages; A=01 B=02 [CONV=keepalive]: what differs
-	@$(MAKE) --no-print-directory -s all
+	$(call build)
 	@$(COMPARE) $(if $(A)$(B),pair $(A) $(B),all) $(COMPARE_FLAGS)
 
 trace: deps  ## explain the system calls of one stage: STAGE=03 CONV=keepalive
-	@$(MAKE) --no-print-directory -s all
+	$(call build)
 	@$(COMPARE) trace $(or $(STAGE),01) $(COMPARE_FLAGS)
 
-asan: compare-test
+CHECKS += compare-test
 compare-test: deps  ## play all conversations against all stages; test the comparison
-	@$(MAKE) --no-print-directory -s SAN=$(ASAN) $(call stages_of,$(ASAN)) \
-	  $(call bin_of,$(ASAN))/evhttp_server
-	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTEST) -q tests/compare
+	$(call build,$(ASAN))
+	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTEST) tests/compare

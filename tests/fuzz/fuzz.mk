@@ -7,7 +7,7 @@ FUZZ_SECONDS  = $(or $(SECONDS),20)
 
 .PHONY: fuzz fuzz-ci fuzz-build fuzz-test
 fuzz: deps  ## libFuzzer (clang) on each target for SECONDS=20; what it finds is in build/fuzz
-	@$(MAKE) --no-print-directory -s CXX=clang++ SAN=$(FUZZ_SAN) FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz-build
+	@$(MAKE) --no-print-directory -s -j$(JOBS) CXX=clang++ SAN=$(FUZZ_SAN) FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz-build
 fuzz-ci: fuzz  ## what CI runs: 20 s each
 
 # Two at a time. The first corpus folder gets what is new, the committed one is only read.
@@ -25,9 +25,9 @@ $(BIN)/session_cli: $(OBJ)/tests/fuzz/session_cli.o $(filter-out %/routes.o,$(FU
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -o $@ $^
 
-asan: fuzz-test
+CHECKS += fuzz-test
 fuzz-test: deps  ## the parser against Python's h11: who accepts what, and what they read in it
-	@$(MAKE) --no-print-directory -s SAN=$(ASAN) fuzz-test-here
+	$(call build,$(ASAN),fuzz-test-here)
 .PHONY: fuzz-test-here
 fuzz-test-here: $(BIN)/session_cli
-	@LAB_BIN=$(BIN) PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -q tests/fuzz
+	@LAB_BIN=$(BIN) $(PYTEST) tests/fuzz

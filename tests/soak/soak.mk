@@ -2,14 +2,14 @@
 
 .PHONY: soak soak-test c10k
 soak: deps  ## healthy, slow, resetting and hostile clients against each stage under ASan: SECONDS=120 in all
-	@$(MAKE) --no-print-directory -s SAN=$(ASAN) $(call stages_of,$(ASAN))
+	$(call build,$(ASAN))
 	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTHON) -B tests/soak/soak.py $(or $(SECONDS),120)
 
-asan: soak-test
+CHECKS += soak-test
 soak-test: deps  ## does the soak notice a lost answer, a wrong byte, a leak?
-	@$(MAKE) --no-print-directory -s SAN=$(ASAN) $(call stages_of,$(ASAN))
-	@LAB_BIN=$(call bin_of,$(ASAN)) PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -q -n 2 tests/soak
+	$(call build,$(ASAN))
+	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTEST) -n 2 tests/soak
 
 c10k: deps  ## 10,000 connections at once: memory per idle one, and what a healthy client notices
-	@$(MAKE) --no-print-directory -s all
+	$(call build)
 	@$(PYTHON) -B tests/soak/c10k.py

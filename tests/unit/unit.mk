@@ -1,13 +1,13 @@
-#Unit tests : what common / promises, without a server.allocation_test.cc replaces malloc, which a
-#sanitizer wants for itself, so it is a program of its own and built plainly.
+# Unit tests: what common/ promises, without a server. allocation_test.cc replaces malloc, which a
+# sanitizer wants for itself, so it is a program of its own and built plainly.
 
 UNIT_TESTS := $(filter-out %/allocation_test.cc,$(wildcard tests/unit/*_test.cc))
 GTEST      := -lgmock -lgtest -lgtest_main
 
 .PHONY: unit unit-run allocation-run
 unit: deps  ## unit tests of common/ with ASan and UBSan (or the SAN= given)
-	@$(MAKE) --no-print-directory -s SAN=$(or $(SAN),$(ASAN)) unit-run
-	@$(MAKE) --no-print-directory -s SAN= allocation-run
+	$(call build,$(or $(SAN),$(ASAN)),unit-run)
+	$(call build,,allocation-run)
 
 unit-run: $(OBJ)/tests/unit/unit
 	@$< --gtest_brief=1
