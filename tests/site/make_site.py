@@ -123,8 +123,8 @@ class Pages:
     def note(self, path: str, text: str) -> str:
         text = re.sub(r"<details>", "<details markdown>", text)
         if self.with_mermaid:
-            text = re.sub(r"^```mermaid\n.*?^```$", r'<div class="diagram" markdown>\n\g<0>\n</div>',
-                          text, flags=re.M | re.S)
+            text = re.sub(r"^```mermaid\n.*?^```$",
+                          r'<div class="diagram" markdown>\n\g<0>\n</div>', text, flags=re.M | re.S)
         else:
             text = text.replace("```mermaid", "```text")
 
@@ -173,7 +173,8 @@ def source_page(path: str, text: str) -> str:
     lines = "".join(f'<span id="L{n}" data-n="{n}">{line or " "}\n</span>'
                     for n, line in enumerate(marked.rstrip("\n").split("\n"), 1))
     return (f"---\ntitle: {path}\n---\n\n# `{path}`\n\n"
-            f'<div class="highlight source"><pre><code>{lines}</code></pre></div>\n')
+            f'<div class="highlight source"><pre><code><span class="lines">{lines}</span>'
+            "</code></pre></div>\n")
 
 
 # ---- the four stages side by side ----------------------------------------------------------------

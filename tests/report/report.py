@@ -1,0 +1,345 @@
+#!/usr/bin/env python3
+"""One page from real runs: the wire, the system calls, the cost, and the machine.
+
+    report.py                 plays, traces and measures; writes build/report/index.html
+    report.py --no-bench      draws the last measurement again (build/bench/results.json)
+
+The numbers are those of tests/compare and tests/bench; this file only asks for them and draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import html
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+TESTS = HERE.parent
+sys.path[:0] = [str(TESTS), str(TESTS / "bench")]
+import lab  # noqa: E402
+import bench  # noqa: E402
+import draw  # noqa: E402
+import targets as tg  # noqa: E402
+
+OUTPUT = lab.ROOT / "build" / "report"
+TRACED = ("keepalive", "pipelining", "line", "half_close", "slow_reader", "sigterm")
+KINDS = (("wait", "wait"), ("epoll_ctl", "control"), ("accept", "open"), ("close", "open"),
+         ("shutdown", "open"), ("read", "read"), ("recv", "read"), ("write", "write"),
+         ("send", "write"))
+NONE = "<td>–</td>"
+FEW, MANY = 200, 1200  # requests: what both runs do is not counted
+
+text = html.escape
+
+
+def prose(title: str) -> str:
+    """A conversation's title; what stands in backquotes is code."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", text(title))
+
+
+def say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+def compare(*arguments: str):
+    """What tests/compare says, as data. It ends 1 when the stages differ: that is shown, too."""
+    done = subprocess.run([sys.executable, "-B", str(TESTS / "compare" / "compare.py"), *arguments,
+                           "--json"], capture_output=True, text=True, check=False, timeout=600)
+    if done.returncode not in (0, 1):
+        sys.exit(f"compare.py {' '.join(arguments)}: {done.stderr}")
+    return json.loads(done.stdout)
+
+
+# ---- on the wire ---------------------------------------------------------------------------------
+
+def wire_cell(entry: dict | None, listed: bool) -> str:
+    if entry is None:
+        return '<td class="dim">–</td>'
+    if entry["identical"]:
+        return '<td class="same">✓</td>'
+    kind, mark = ("odd", "differs") if listed else ("wrong", "✗")
+    return f'<td class="{kind}">{mark}</td>'
+
+
+def first_differences(played: dict) -> str:
+    """Where each conversation first went another way, to be unfolded."""
+    items = [f"<li><b>{text(name)}, {text(label)}</b>: {text(found['step'])}<br>expected "
+             f"<code>{text(found['expected'])}</code><br>got <code>{text(found['got'])}</code></li>"
+             for name, seen in played["conversations"].items() for label, entry in seen.items()
+             for found in entry["differences"][:1]]
+    if not items:
+        return ""
+    return ("<details><summary>The first difference of each</summary>"
+            f'<ul class="differences">{"".join(items)}</ul></details>')
+
+
+def wire_section(played: dict, titles: dict[str, str]) -> str:
+    labels = list(dict.fromkeys(label for seen in played["conversations"].values()
+                                for label in seen))
+    rows = []
+    for name, seen in played["conversations"].items():
+        cells = [wire_cell(seen.get(label), label == "evhttp" and not played["evhttp"])
+                 for label in labels]
+        rows.append(f'<tr><th scope="row">{text(name)}</th>{"".join(cells)}'
+                    f'<td class="text">{prose(titles.get(name, ""))}</td></tr>')
+    verdict = "The four stages answer every conversation byte for byte the same, the Date aside."
+    if not played["identical"]:
+        verdict = '<strong class="wrong">Not identical.</strong>'
+    heads = "".join(f'<th scope="col">{text(label)}</th>' for label in labels)
+    return (f"<p>{verdict} evhttp is libevent's own HTTP server: where it differs, it is known to."
+            '</p><div class="scroll" tabindex="0"><table class="wire"><thead><tr>'
+            f'<th scope="col">conversation</th>{heads}<th class="text"></th></tr></thead>'
+            f'<tbody>{"".join(rows)}</tbody></table></div>{first_differences(played)}')
+
+
+# ---- system calls --------------------------------------------------------------------------------
+
+def kind_of(call: str) -> str:
+    name = call.partition("(")[0]
+    return next((kind for part, kind in KINDS if part in name), "other")
+
+
+def lane(label: str, calls: list[dict]) -> str:
+    items = "".join(f'<li class="call {kind_of(c["call"])}" tabindex="0">{text(c["call"])}'
+                    f'<span class="gloss">{text(c["gloss"])}</span></li>' for c in calls)
+    return f'<div class="lane"><b>{text(label)}</b><ol>{items}</ol></div>'
+
+
+def per_request(trace: dict) -> str:
+    """How many calls a request took; nothing where the number would mean nothing."""
+    counted = trace["calls_per_request"]
+    if not counted:
+        return ""
+    return f"{sum(counted.values()):.2f}".rstrip("0").rstrip(".") + " calls per request"
+
+
+def timeline(name: str, title: str, traces: dict[str, dict], opened: bool) -> str:
+    heads = "".join(f"<div><h3>{text(stage.replace('_', ' '))}</h3>"
+                    f'<div class="dim">{per_request(trace)}</div></div>'
+                    for stage, trace in traces.items())
+    steps = []
+    for parts in zip(*(trace["steps"] for trace in traces.values())):
+        lanes = "".join(lane(stage.replace("_", " "), part["calls"])
+                        for stage, part in zip(traces, parts))
+        steps.append(f'<div class="step"><h4>{text(parts[0]["step"])}</h4>'
+                     f'<div class="lanes">{lanes}</div></div>')
+    return (f'<details{" open" if opened else ""}><summary>{text(name)} <span>{prose(title)}</span>'
+            f'</summary><div class="lanes heads">{heads}</div>{"".join(steps)}</details>')
+
+
+def calls_section(titles: dict[str, str]) -> str:
+    parts = []
+    for name in TRACED:
+        say(f"tracing: {name}")
+        traces = {stage: compare("trace", stage[:2], "--conv", name) for stage in lab.STAGES}
+        if error := next((t["error"] for t in traces.values() if "error" in t), ""):
+            return f"<p>{text(error)}</p>"
+        parts.append(timeline(name, titles.get(name, ""), traces, opened=not parts))
+    return "".join(parts)
+
+
+# ---- cost ----------------------------------------------------------------------------------------
+
+def count_instructions(target: tg.Target, requests: int) -> int:
+    """Instructions of a whole run in user space, by callgrind."""
+    with tempfile.TemporaryDirectory(prefix="callgrind-") as folder:
+        out = pathlib.Path(folder) / "out"
+        wrapper = ("valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}")
+        with target.start(wrapper=wrapper) as server, bench.ask(server) as sock:
+            for _ in range(requests):
+                sock.sendall(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                while not sock.recv(4096).endswith(b"hello, world\n"):
+                    pass
+        return int(re.search(r"^(?:summary|totals): (\d+)", out.read_text(encoding="utf-8"),
+                             re.M)[1])
+
+
+def instructions_per_request(names: list[str]) -> dict[str, float]:
+    found = {}
+    for target in tg.TARGETS:
+        if target.name in names and not target.is_floor:
+            say(f"counting instructions: {target.name}")
+            few, many = (count_instructions(target, requests) for requests in (FEW, MANY))
+            found[target.name] = (many - few) / (MANY - FEW)
+    return found
+
+
+def samples(results: dict) -> dict[str, bench.Rounds]:
+    return {scenario: [{name: bench.Sample(**sample) for name, sample in one.items()}
+                       for one in rounds] for scenario, rounds in results["rounds"].items()}
+
+
+def ratio_cell(rounds: bench.Rounds, name: str, to: str) -> str:
+    found = bench.ratio(rounds, name, to) if to else None
+    if not found:
+        return NONE
+    spread = f"{min(found.values):.2f} to {max(found.values):.2f} in {len(found.values)} rounds"
+    return f'<td title="{spread}">{found.median:.2f}</td>'
+
+
+def cost_row(name: str, results: dict, rounds: bench.Rounds, instructions: dict) -> str:
+    floors = {target.name: target.floor for target in tg.TARGETS}
+    calls, memory = results["calls"].get(name), results["memory"].get(name)
+    by_kind = ", ".join(f"{kind} {each:.2f}" for kind, each in
+                        sorted((calls or {}).items(), key=lambda item: -item[1]))
+    each = instructions.get(name)
+    median = functools.partial(bench.median_of, rounds, name)
+    cells = [f'<td title="{text(by_kind)}">{sum(calls.values()):.2f}</td>' if calls else NONE,
+             f"<td>{each:,.0f}</td>" if each else NONE,
+             *(f"<td>{median(field):.2f}</td>" for field in ("cpu", "user", "system")),
+             ratio_cell(rounds, name, floors.get(name, "")), ratio_cell(rounds, name, "nginx"),
+             *(f"<td>{median(field):,.0f}</td>" for field in ("rate", "p50", "p99")),
+             f"<td>{memory:,.0f}</td>" if memory is not None else NONE]
+    kind = ' class="floor"' if name.startswith("floor") else ""
+    return f'<tr{kind}><th scope="row">{text(name)}</th>{"".join(cells)}</tr>'
+
+
+HEADS = ("server", "system<br>calls", "instructions<br>(user space)", "CPU<br>µs", "of that<br>user",
+         "of that<br>kernel", "CPU ×<br>its floor", "CPU ×<br>nginx", "requests<br>per second",
+         "median<br>µs", "p99<br>µs", "bytes per idle<br>connection")
+
+
+def cost_section(results: dict, scenario: str, instructions: dict) -> str:
+    rounds = samples(results)[scenario]
+    heads = "".join(f'<th scope="col">{head}</th>' for head in HEADS)
+    rows = "".join(cost_row(name, results, rounds, instructions) for name in rounds[0])
+    count = len(rounds)
+    return ("<p><code>GET /hello</code>, 64 kept-alive connections, one request in flight on each, "
+            "one thread on one core. A <em>floor</em> uses the same loop but sends one canned answer "
+            f"and parses nothing. Medians of {count} round{'s' if count > 1 else ''}. Whatever else "
+            "ran on the machine is in the numbers; a ratio compares runs of the same round.</p>"
+            f'<div class="scroll" tabindex="0"><table class="cost"><thead><tr>{heads}</tr></thead>'
+            f"<tbody>{rows}</tbody></table></div>")
+
+
+# ---- plots ---------------------------------------------------------------------------------------
+
+SCENARIOS = {"1": "1 connection", "64": "64 connections", "512": "512 connections",
+             "5000": "5,000 connections", "pipelined": "64 connections, 16 requests deep"}
+
+
+def medians(rounds: bench.Rounds, field: str, names: list[str], divisor: float = 1) -> list[float]:
+    return [bench.median_of(rounds, name, field) / divisor for name in names]
+
+
+def plots_section(results: dict, instructions: dict) -> str:
+    drawn = []
+    for scenario, rounds in samples(results).items():
+        names = list(rounds[0])
+        peers = [name for name in names if not name.startswith("floor")]
+        where = SCENARIOS.get(scenario, scenario)
+        drawn.append(draw.bars(f"cpu-{scenario}", f"CPU per request, {where}", names,
+                                {"kernel": medians(rounds, "system", names),
+                                "program": medians(rounds, "user", names)},
+                                "microseconds", stacked=True))
+        drawn.append(draw.bars(f"rate-{scenario}", f"Throughput, {where}", peers,
+                                {"": medians(rounds, "rate", peers, 1000)},
+                                "thousand requests per second"))
+        if scenario != "pipelined":  # wrk measures no latency there that would mean something
+            drawn.append(draw.bars(f"latency-{scenario}", f"Latency, {where}", peers,
+                                    {"median": medians(rounds, "p50", peers, 1000),
+                                    "99th percentile": medians(rounds, "p99", peers, 1000)},
+                                    "milliseconds"))
+    for name, title, found, unit in (
+            ("instructions", "Instructions per request, user space", instructions, "instructions"),
+            ("memory", "Memory per idle connection", results["memory"], "bytes")):
+        if found:
+            drawn.append(draw.bars(name, title, list(found), {"": list(found.values())}, unit))
+    drawn += growth(samples(results))
+    return f'<div class="plots">{"".join(drawn)}</div>'
+
+
+def growth(rounds: dict[str, bench.Rounds]) -> list[str]:
+    """CPU per request over the number of connections, if more than one number was measured."""
+    counts = [name for name in rounds if name.isdigit()]
+    if len(counts) < 2:
+        return []
+    names = [name for name in rounds[counts[0]][0] if not name.startswith("floor")]
+    series = {n: [bench.median_of(rounds[c], n, "cpu") for c in counts] for n in names}
+    return [draw.lines("growth", "CPU per request as connections grow", [int(c) for c in counts],
+                        series, "connections", "microseconds")]
+
+
+# ---- machine -------------------------------------------------------------------------------------
+
+def first_line(*command: str) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    except OSError:
+        return "?"
+    return (done.stdout or done.stderr).strip().partition("\n")[0] or "?"
+
+
+def machine_section(results: dict, measured: float) -> str:
+    known = results["machine"]
+    system = os.uname()
+    facts = {
+        "processor": f"{known['model']}, {known['cpus']} cores",
+        "kernel": f"{system.sysname} {system.release} {system.machine}",
+        "compiler": first_line("g++", "--version"),
+        "libevent": first_line("pkg-config", "--modversion", "libevent"),
+        "nginx": first_line(tg.which("nginx") or "nginx", "-v").removeprefix("nginx version: "),
+        "source": first_line("git", "-C", str(lab.ROOT), "log", "-1", "--format=commit %h"),
+        "measured": time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(measured)),
+        "load before": f"{known['load']:.2f} (above 1, something else ran: expect odd numbers)",
+    }
+    return "<dl>" + "".join(f"<dt>{name}</dt><dd>{text(str(value))}</dd>"
+                            for name, value in facts.items() if value != "?") + "</dl>"
+
+
+# ---- all -----------------------------------------------------------------------------------------
+
+def measure(flags: str) -> None:
+    say("measuring (tests/bench/bench.py " + flags + ")")
+    program = str(TESTS / "bench" / "bench.py")
+    done = subprocess.run([sys.executable, "-B", program, *shlex.split(flags)],
+                          stdout=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        sys.exit("bench.py failed")
+
+
+def write(parts: dict[str, str]) -> pathlib.Path:
+    page = (HERE / "page.html").read_text(encoding="utf-8")
+    for name, part in parts.items():
+        page = page.replace("{{" + name + "}}", part)
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    (OUTPUT / "index.html").write_text(page, encoding="utf-8")
+    return OUTPUT / "index.html"
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bench", default="--quick", metavar="FLAGS", help="for bench.py")
+    parser.add_argument("--no-bench", action="store_true", help="draw the last measurement again")
+    options = parser.parse_args(arguments)
+    if not options.no_bench:
+        measure(options.bench)
+    source = bench.OUTPUT / "results.json"
+    results = json.loads(source.read_text(encoding="utf-8"))
+    scenario = "64" if "64" in results["rounds"] else next(iter(results["rounds"]))
+    instructions = instructions_per_request(list(results["rounds"][scenario][0]))
+    say("playing every conversation")
+    titles = compare("list")
+    measured = source.stat().st_mtime
+    page = write({
+        "date": time.strftime("%d %B %Y", time.localtime(measured)),
+        "wire": wire_section(compare("all"), titles),
+        "calls": calls_section(titles),
+        "cost": cost_section(results, scenario, instructions),
+        "plots": plots_section(results, instructions),
+        "machine": machine_section(results, measured)})
+    print(page.relative_to(lab.ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
