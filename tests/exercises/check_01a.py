@@ -1,0 +1,63 @@
+"""POST /reverse, in the part that all stages share."""
+
+import http.client
+
+import lab
+from clients import ask, connection
+
+BINARIES = lab.STAGES
+ALL_BYTES = bytes(range(256))
+
+
+def on_every_stage(conversation):
+    for stage in lab.STAGES:
+        with lab.Server(stage) as server:
+            client = connection(server)
+            try:
+                conversation(client)
+            except AssertionError as error:
+                raise AssertionError(f"{stage}: {error}") from None
+            finally:
+                client.close()
+
+
+def reversed_of(client: http.client.HTTPConnection, body, expected: bytes, **kwargs) -> None:
+    answer, got = ask(client, "POST", "/reverse", body, **kwargs)
+    assert answer.status == 200, f"POST /reverse: {answer.status}, expected 200"
+    assert got == expected, f"{expected[:40]!r} was expected, {got[:40]!r} came"
+
+
+def check_word():
+    """POST /reverse answers with the body from its last byte to its first, at every stage."""
+    on_every_stage(lambda client: reversed_of(client, b"stressed", b"desserts"))
+
+
+def check_type():
+    """It keeps the request's Content-Type, and says application/octet-stream where there was none."""
+    def conversation(client):
+        for given in ({"Content_Type": "text/x-poem"}, {}):
+            answer, _ = ask(client, "POST", "/reverse", b"ab", **given)
+            wanted = given.get("Content_Type", "application/octet-stream")
+            got = answer.headers.get("Content-Type")
+            assert answer.status == 200 and got == wanted, f"{wanted} was expected, {got} came"
+    on_every_stage(conversation)
+
+
+def check_sizes():
+    """All byte values, an empty body, chunks and 700,000 bytes, one after the other."""
+    def conversation(client):
+        large = ALL_BYTES * 2734 + b"end"
+        reversed_of(client, ALL_BYTES, ALL_BYTES[::-1])
+        reversed_of(client, large, large[::-1])
+        reversed_of(client, b"", b"")
+        reversed_of(client, iter([b"abc", b"d", b"ef"]), b"fedcba")
+    on_every_stage(conversation)
+
+
+def check_method():
+    """GET /reverse is refused with 405 and `Allow: POST`."""
+    def conversation(client):
+        answer, _ = ask(client, "GET", "/reverse")
+        assert answer.status == 405, f"GET /reverse: {answer.status}, expected 405"
+        assert answer.headers.get("Allow") == "POST", f"Allow: {answer.headers.get('Allow')}"
+    on_every_stage(conversation)

@@ -1,0 +1,81 @@
+"""The reactor's timer by a timerfd."""
+
+import re
+import time
+
+import lab
+from clients import HELLO, settle, stream_of_answers, traced
+
+STAGE = "02_epoll_reactor"
+BINARIES = [STAGE]
+CALLS = "epoll_wait,epoll_pwait,timerfd_create,timerfd_settime"
+
+
+def time_outs(trace) -> list[int]:
+    """The last argument but the signal mask of each wait."""
+    found = [re.search(r", (-?\d+)(?:, NULL, \d+)?\)\s+= ", line)
+             for call in ("epoll_wait", "epoll_pwait") for line in trace.lines(call)]
+    return [int(match[1]) for match in found if match]
+
+
+def check_waits():
+    """epoll_wait always sleeps for ever (-1): a timerfd says when it is time."""
+    with traced(STAGE, "--idle-timeout", "30", calls=CALLS) as (server, trace):
+        with server.connect("http") as sock:
+            for _ in range(3):
+                sock.sendall(HELLO)
+                stream_of_answers(sock, 1)
+        settle(trace)
+        finite = [timeout for timeout in time_outs(trace) if timeout != -1]
+        assert not finite, f"epoll_wait had a time-out: {finite[:5]} ms"
+        assert trace.lines("timerfd_create"), "no timerfd_create"
+
+
+def check_silent():
+    """--idle-timeout 0.5 closes a silent connection after about half a second."""
+    with lab.Server(STAGE, "--idle-timeout", "0.5") as server, server.connect("http") as sock:
+        began = time.monotonic()
+        sock.settimeout(5)
+        assert sock.recv(1) == b"", "the server said something"
+        passed = time.monotonic() - began
+        assert 0.4 < passed < 4, f"closed after {passed:.2f} s"
+
+
+def check_activity():
+    """A clock that starts anew is noticed: a client that asks every 0.3 s is kept for 1.5 s, and
+    then closed, too; a beginning of a request gets 408."""
+    with lab.Server(STAGE, "--idle-timeout", "1") as server, server.connect("http") as sock:
+        for _ in range(5):
+            sock.sendall(HELLO)
+            stream_of_answers(sock, 1)
+            time.sleep(0.3)
+        sock.settimeout(6)
+        sock.sendall(b"GET /hel")
+        answer = sock.recv(1000)
+        assert b" 408 " in answer, f"408 was expected, {answer[:40]!r} came"
+
+
+def check_cost():
+    """200 requests cost less than 50 timerfd_settime: a deadline that moves back costs nothing."""
+    with traced(STAGE, "--idle-timeout", "30", calls=CALLS) as (server, trace):
+        with server.connect("http") as sock:
+            for _ in range(200):
+                sock.sendall(HELLO)
+                stream_of_answers(sock, 1)
+        settle(trace)
+        set_ = len(trace.lines("timerfd_settime"))
+        assert 0 < set_ < 50, f"200 requests, {set_} times timerfd_settime"
+
+
+def check_quiet():
+    """When the last client is gone the loop sleeps: at most 4 wake-ups in two seconds."""
+    with traced(STAGE, "--idle-timeout", "0.3", calls=CALLS) as (server, trace):
+        with server.connect("http") as sock:
+            sock.settimeout(5)
+            assert sock.recv(1) == b"", "the server said something"
+        settle(trace)
+        before = len(time_outs(trace))
+        time.sleep(2)
+        woken = len(time_outs(trace)) - before
+        assert trace.lines("timerfd_create"), "no timerfd_create"
+        assert woken <= 4, f"{woken} wake-ups in two seconds without a client"

@@ -1,0 +1,82 @@
+"""EPOLLONESHOT in the reactor."""
+
+import signal
+import time
+
+import lab
+from clients import HELLO, noise, settle, stream_of_answers, through, traced
+
+STAGE = "02_epoll_reactor"
+BINARIES = [STAGE]
+MODES = ("mod", "del-add", "eager")
+
+
+def check_flag():
+    """Every interest that a client hangs on the tree with is EPOLLONESHOT."""
+    with traced(STAGE, calls="epoll_ctl,accept4") as (server, trace):
+        with server.connect("http") as sock:
+            for _ in range(3):
+                sock.sendall(HELLO)
+                stream_of_answers(sock, 1)
+        settle(trace)
+        clients = trace.clients()
+        found = trace.interests(clients) + trace.interests(clients, "MOD")
+        assert found, "no client on the tree"
+        assert all("EPOLLONESHOT" in events for events in found), f"{found[:4]}"
+
+
+def check_pieces():
+    """A request that comes byte by byte is answered, whatever --rearm says: who reads on must
+    ask again."""
+    for mode in MODES:
+        with lab.Server(STAGE, "--rearm", mode) as server, server.connect("http") as sock:
+            sock.settimeout(4)
+            for _ in range(2):
+                for byte in HELLO:
+                    sock.sendall(bytes([byte]))
+                    time.sleep(0.002)
+                stream_of_answers(sock, 1)
+
+
+def check_bytes():
+    """4 MiB come back exactly, also to a client that reads late, whatever --rearm says."""
+    for mode in MODES:
+        with lab.Server(STAGE, "--rearm", mode) as server, server.connect("text") as sock:
+            through(sock, noise(4 << 20), wait=0.3, patience=5)
+
+
+def check_listener():
+    """The listeners ask again, too: ten clients one after the other, on either port."""
+    with lab.Server(STAGE) as server:
+        for _ in range(10):
+            with server.connect("text") as sock:
+                through(sock, b"12", patience=4)
+            with server.connect("http") as sock:
+                sock.settimeout(4)
+                sock.sendall(HELLO)
+                stream_of_answers(sock, 1)
+
+
+def check_cost():
+    """With --rearm=mod a request still costs two epoll_ctl: the swap asks again by itself."""
+    with traced(STAGE, calls="epoll_ctl,accept4") as (server, trace):
+        with server.connect("http") as sock:
+            for _ in range(100):
+                sock.sendall(HELLO)
+                stream_of_answers(sock, 1)
+        settle(trace)
+        found = trace.interests(trace.clients(), "MOD")
+        assert any("EPOLLONESHOT" in events for events in found), "no EPOLLONESHOT"
+        assert len(found) <= 210, f"100 requests, {len(found)} EPOLL_CTL_MOD"
+
+
+def check_second_signal():
+    """The signalfd asks again: a second SIGTERM ends a drain that waits for a slow client."""
+    with lab.Server(STAGE, "--grace", "30") as server, server.connect("http") as sock:
+        sock.sendall(b"GET /hel")
+        time.sleep(0.3)
+        server.signal(signal.SIGTERM)
+        time.sleep(0.7)
+        assert server.process.poll() is None, "the first SIGTERM did not wait for the client"
+        server.signal(signal.SIGTERM)
+        server.wait(5)

@@ -1,0 +1,95 @@
+"""SIGUSR1 makes the server say how it is."""
+
+import pathlib
+import re
+import signal
+import time
+
+import lab
+from clients import HELLO, stream_of_answers
+
+STAGE = "03_libevent_raw"
+BINARIES = [STAGE]
+LINE = re.compile(r"^heartbeat: open (\d+), accepted \d+, requests (\d+),", re.MULTILINE)
+
+
+class Reports:
+    """The (open, requests) of each line that the server has printed since it listens."""
+
+    def __init__(self, server: lab.Server):
+        self.server = server
+        self.printed = ""
+
+    def ask(self) -> list[tuple[int, int]]:
+        """SIGUSR1; all lines so far, a moment after there is a new one."""
+        before = len(LINE.findall(self.printed))
+        self.wait_for_the_loop()
+        self.server.signal(signal.SIGUSR1)
+        deadline = time.monotonic() + 5
+        while len(LINE.findall(self.printed)) == before:
+            assert self.server.process.poll() is None, "SIGUSR1 ended the server"
+            assert time.monotonic() < deadline, f"no new line on stdout, but {self.printed!r}"
+            self.read()
+        time.sleep(0.3)  # a second line for the same signal would be wrong
+        self.read()
+        return [(int(a), int(b)) for a, b in LINE.findall(self.printed)]
+
+    def wait_for_the_loop(self) -> None:
+        """Until SIGUSR1 is caught or blocked; other loops may serve before the first one runs."""
+        deadline = time.monotonic() + 3
+        mask = 1 << (signal.SIGUSR1 - 1)
+        while time.monotonic() < deadline:
+            status = pathlib.Path(f"/proc/{self.server.pid}/status").read_text()
+            if any(int(value, 16) & mask
+                   for value in re.findall(r"^Sig(?:Cgt|Blk):\s*(\w+)", status, re.MULTILINE)):
+                return
+            time.sleep(0.01)
+
+    def read(self) -> None:
+        self.printed += (self.server.process.stdout.read() or b"").decode()
+        time.sleep(0.02)
+
+
+def open_report(*flags: str, clients: int, requests: int) -> None:
+    """`clients` connections, `requests` on each, SIGUSR1: what the line must say."""
+    with lab.Server(STAGE, *flags) as server:
+        socks = [server.connect("http") for _ in range(clients)]
+        for sock in socks:
+            sock.sendall(HELLO * requests)
+            stream_of_answers(sock, requests)
+        got = Reports(server).ask()
+        for sock in socks:
+            sock.close()
+        assert got == [(clients, clients * requests)], (
+            f"one line with open {clients}, requests {clients * requests} was expected; "
+            f"(open, requests) {got} came")
+        assert not server.stderr(), f"libevent complains: {server.stderr()!r}"
+
+
+def check_line():
+    """kill -USR1 prints the line of --heartbeat, at once: `heartbeat: open 3, ... requests 6, ...`."""
+    open_report(clients=3, requests=2)
+
+
+def check_threads():
+    """With --threads 4 it is still one line: only one base of a process can have its signals."""
+    open_report("--threads", "4", clients=8, requests=3)
+
+
+def check_again():
+    """It works a second and a third time, and the clients notice nothing."""
+    with lab.Server(STAGE) as server, server.connect("http") as sock:
+        reports = Reports(server)
+        for count in (1, 2, 3):
+            sock.sendall(HELLO)
+            stream_of_answers(sock, 1)
+            got = reports.ask()
+            assert got[-1] == (1, count), f"(open, requests) {got[-1]}, expected (1, {count})"
+
+
+def check_stop():
+    """SIGTERM still drains after it, with status 0."""
+    with lab.Server(STAGE) as server:
+        Reports(server).ask()
+        status = server.stop()
+        assert status == 0, f"status {status}"

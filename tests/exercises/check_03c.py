@@ -1,0 +1,86 @@
+"""One timer for all connections in stage 3."""
+
+import time
+
+import lab
+from clients import HELLO, stream_of_answers
+
+STAGE, MODEL = "03_libevent_raw", "01_plain_epoll"
+BINARIES = [STAGE, MODEL]
+CROWD = 1500  # twice that many descriptors are open in this process and the server
+
+
+def bytes_per_client(stage: str) -> float:
+    """Resident memory that an idle connection costs."""
+    with lab.Server(stage) as server:
+        with server.connect("http") as sock:
+            sock.sendall(HELLO)
+            stream_of_answers(sock, 1)
+        before = server.resident()
+        socks = [server.connect("http") for _ in range(CROWD)]
+        for sock in socks:
+            sock.sendall(HELLO)
+            stream_of_answers(sock, 1)
+        grown = server.resident() - before
+        for sock in socks:
+            sock.close()
+        return grown / CROWD
+
+
+def check_memory():
+    """An idle connection costs at most 230 bytes more than in stage 1: one struct event, not two."""
+    more = bytes_per_client(STAGE) - bytes_per_client(MODEL)
+    assert more <= 230, f"it costs {more:.0f} bytes more"
+
+
+def check_silent():
+    """--idle-timeout 0.5 still closes a silent connection after about half a second."""
+    with lab.Server(STAGE, "--idle-timeout", "0.5") as server, server.connect("http") as sock:
+        began = time.monotonic()
+        sock.settimeout(5)
+        assert sock.recv(1) == b"", "the server said something"
+        passed = time.monotonic() - began
+        assert 0.4 < passed < 4, f"closed after {passed:.2f} s"
+
+
+def check_order():
+    """Each has its own deadline: of two clients the one that asked again is closed later; a
+    beginning of a request gets 408."""
+    with lab.Server(STAGE, "--idle-timeout", "1") as server:
+        busy, silent = server.connect("http"), server.connect("http")
+        time.sleep(0.6)
+        busy.sendall(HELLO)
+        stream_of_answers(busy, 1)
+        busy.sendall(b"GET /hel")
+        silent.settimeout(5)
+        assert silent.recv(1) == b"", "the server said something"
+        busy.setblocking(False)
+        try:
+            early = busy.recv(1)
+            raise AssertionError(f"the busy client was closed too early ({early!r})")
+        except BlockingIOError:
+            pass
+        busy.settimeout(5)
+        answer = busy.recv(1000)
+        assert b" 408 " in answer, f"408 was expected, {answer[:40]!r} came"
+        busy.close()
+        silent.close()
+
+
+def check_linger():
+    """After a refusal it lingers for about a second, then closes."""
+    with lab.Server(STAGE) as server, server.connect("http") as sock:
+        sock.sendall(b"NOT HTTP\r\n\r\n")
+        sock.settimeout(5)
+        while sock.recv(1000):
+            pass
+        time.sleep(0.3)
+        sock.sendall(b"still here")  # is discarded: no reset
+        time.sleep(2.5)
+        try:
+            sock.sendall(b"1")
+            time.sleep(0.2)
+            sock.sendall(b"2")
+        except (BrokenPipeError, ConnectionResetError):
+            return
+        raise AssertionError("still open 3 seconds after the refusal")

@@ -1,0 +1,51 @@
+"""GET /count streamed by our own session, at all stages."""
+
+import lab
+import counting
+
+BINARIES = lab.STAGES
+
+
+def on_every_stage(conversation, *flags):
+    for stage in lab.STAGES:
+        with lab.Server(stage, *flags) as server:
+            try:
+                conversation(server)
+            except AssertionError as error:
+                raise AssertionError(f"{stage}: {error}") from None
+
+
+def check_small():
+    """GET /count?n=5 answers 1 to 5, a line each, with Transfer-Encoding: chunked, at every stage."""
+    on_every_stage(counting.small)
+
+
+def check_large():
+    """n=300000 is exact, and the connection serves the next request."""
+    on_every_stage(counting.large)
+
+
+def check_none():
+    """n=0 is an empty body: the last chunk alone."""
+    on_every_stage(counting.none)
+
+
+def check_refused():
+    """No n, or one that is no number, gets 400."""
+    on_every_stage(counting.refused)
+
+
+def check_bounded():
+    """80 MB for a client that does not read cost less than 8 MiB of memory and delay nobody; when
+    it reads, it goes on; when it leaves, nothing happens."""
+    on_every_stage(counting.bounded)
+
+
+def check_old():
+    """An HTTP/1.0 client gets no chunks: the body ends with the connection."""
+    on_every_stage(counting.old)
+
+
+def check_auth():
+    """With --auth it wants credentials like every route but /hello."""
+    on_every_stage(counting.guarded, "--auth", "a:b")

@@ -1,0 +1,142 @@
+"""What the checks share: requests, bytes in and out, and what strace saw."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import pathlib
+import random
+import re
+import socket
+import tempfile
+import threading
+import time
+
+import lab
+
+HELLO = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
+PATIENCE = 20.0
+
+
+def connection(server: lab.Server) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(server.host, server.http_port, timeout=PATIENCE)
+
+
+def ask(client: http.client.HTTPConnection, method: str, path: str, body=None, **headers):
+    """(answer, its body)."""
+    client.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
+    answer = client.getresponse()
+    return answer, answer.read()
+
+
+def stats(client: http.client.HTTPConnection) -> dict:
+    answer, body = ask(client, "GET", "/stats")
+    assert answer.status == 200, f"GET /stats: {answer.status}"
+    return json.loads(body)
+
+
+def noise(size: int) -> bytes:
+    """The same bytes each time, without letters: the text port returns them as they are."""
+    return random.Random(7).randbytes(size).translate(bytes(b & 0x1F for b in range(256)))
+
+
+def receive(sock: socket.socket, size: int) -> bytes:
+    """`size` bytes, or fewer at the end of the stream."""
+    got = bytearray()
+    while len(got) < size:
+        try:
+            piece = sock.recv(min(1 << 20, size - len(got)))
+        except TimeoutError:
+            raise AssertionError(
+                f"{len(got)} of {size} bytes came back, then nothing more") from None
+        if not piece:
+            break
+        got += piece
+    return bytes(got)
+
+
+def through(sock: socket.socket, data: bytes, wait: float = 0.0, patience: float = 10.0) -> None:
+    """Sends `data` to the text port, reads after `wait` seconds; all must come back, then FIN."""
+    sock.settimeout(patience)
+    problems = []
+
+    def send():
+        try:
+            sock.sendall(data)
+            sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            problems.append(f"sending failed: {error}")
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    time.sleep(wait)
+    got = receive(sock, len(data))
+    sender.join(patience)
+    assert not problems, problems[0]
+    assert got == data, f"{len(got)} of {len(data)} bytes came back, or not the same ones"
+    assert receive(sock, 1) == b"", "more came back than was sent"
+
+
+def stream_of_answers(sock: socket.socket, count: int) -> None:
+    """`count` answers to HELLO."""
+    got = bytearray()
+    end = b"\r\n\r\nhello, world\n"
+    while got.count(end) < count:
+        try:
+            piece = sock.recv(1 << 16)
+        except TimeoutError:
+            raise AssertionError(f"{got.count(end)} of {count} answers came, then nothing more"
+                                 ) from None
+        assert piece, f"closed after {got.count(end)} of {count} answers"
+        got += piece
+
+
+# ---- strace --------------------------------------------------------------------------------------
+
+
+class Trace:
+    """The calls of a server, as strace prints them."""
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+
+    def lines(self, call: str) -> list[str]:
+        """Those calls, whole ones only; calls that another thread interrupted are put together."""
+        whole, begun = [], {}
+        for line in self.path.read_text(errors="replace").splitlines():
+            thread, text = re.match(r"(?:(\d+) +)?(.*)", line).groups()
+            if text.endswith("<unfinished ...>"):
+                begun[thread] = text.removesuffix("<unfinished ...>").rstrip()
+            elif resumed := re.match(r"<\.\.\. \w+ resumed>(.*)", text):
+                whole.append(begun.pop(thread, "") + resumed[1])
+            else:
+                whole.append(text)
+        return [line for line in whole if line.startswith(call + "(")]
+
+    def clients(self) -> set[str]:
+        """The descriptors that accept4 gave."""
+        return {match[1] for line in self.lines("accept4") if (match := re.search(r"= (\d+)$", line))}
+
+    def interests(self, descriptors: set[str], operation: str = "ADD") -> list[str]:
+        """The events of each such epoll_ctl on one of these descriptors."""
+        found = [re.match(r"epoll_ctl\(\d+, EPOLL_CTL_(\w+), (\d+), \{events=([A-Z|]+)", line)
+                 for line in self.lines("epoll_ctl")]
+        return [m[3] for m in found if m and m[1] == operation and m[2] in descriptors]
+
+
+@contextlib.contextmanager
+def traced(stage: str, *flags: str, calls: str):
+    """A server under strace, and its Trace; read that after the block, when all has been written."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "trace"
+        wrapper = ("strace", "-D", "-f", "-o", path, "-e", f"trace={calls}")
+        with lab.Server(stage, *flags, wrapper=wrapper) as server:
+            yield server, Trace(path)
+
+
+def settle(trace: Trace) -> None:
+    """Until strace has written what has happened."""
+    size = -1
+    while size != (size := trace.path.stat().st_size):
+        time.sleep(0.2)

@@ -1,0 +1,9 @@
+# Exercises that check themselves: notes/exercises.md says what to build.
+
+.PHONY: exercises
+exercise-%: deps all  # builds your tree and checks that exercise
+	@$(PYTHON) -B tests/exercises/exercises.py check $*
+
+CHECKS += exercises
+exercises: deps all  ## do the solutions pass their checks? (ID=02a: one; make exercise-02a: does yours?)
+	@$(PYTHON) -B tests/exercises/exercises.py verify $(ID)

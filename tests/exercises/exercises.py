@@ -1,0 +1,198 @@
+"""Runs the checks of notes/exercises.md, and checks the checks.
+
+    exercises.py check 02a       does the tree do what exercise 02a asks for?
+    exercises.py probe 02a       the same, until the first point that is missing
+    exercises.py verify [02a..]  in copies of the tree: each solution (notes/solutions/02a.patch)
+                                 passes its check; the tree as it is and each wrong solution
+                                 (tests/exercises/wrong/02a-*.patch) fail it
+
+A check is a module check_02a.py. Its functions that begin with `check_` are the points asked for,
+in order: the docstring's first line says what must hold, an AssertionError says what was seen.
+BINARIES names what must be built.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import importlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import lab  # noqa: E402  (found through the line above)
+
+OUTPUT = lab.ROOT / "build" / "exercises"
+SOLUTIONS = lab.ROOT / "notes" / "solutions"
+SOURCES = ("Makefile", "common", *lab.STAGES)
+IDS = sorted(path.stem.removeprefix("check_") for path in HERE.glob("check_*.py"))
+
+
+class Failure(Exception):
+    """What is wrong with an exercise, in a sentence for its author."""
+
+
+def module_of(name: str):
+    if name not in IDS:
+        raise SystemExit(f"there is no exercise {name}; there are {' '.join(IDS)}")
+    return importlib.import_module(f"check_{name}")
+
+
+def points(module) -> list:
+    return [thing for name, thing in vars(module).items() if name.startswith("check_")]
+
+
+def missing(point) -> str:
+    """What this point lacks; empty if nothing."""
+    try:
+        point()
+    except AssertionError as error:
+        return str(error) or "it does not"
+    except lab.StartError as error:
+        return f"the server does not start: {error}"
+    except (OSError, EOFError, ValueError, LookupError) as error:
+        return f"{type(error).__name__}: {error}"
+    except subprocess.TimeoutExpired as error:
+        return f"the server did not end within {error.timeout} s"
+    except Exception as error:  # http.client's errors have no common base but this one
+        if type(error).__module__ != "http.client":
+            raise
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def check(name: str, all_points: bool = True) -> int:
+    failed = 0
+    for point in points(module_of(name)):
+        what = point.__doc__.strip().split("\n\n")[0].replace("\n    ", "\n          ")
+        lacks = missing(point)
+        failed += bool(lacks)
+        print(f"{'missing' if lacks else 'ok     '} {what}", flush=True)
+        if lacks:
+            print("          " + lacks.replace("\n", "\n          "), flush=True)
+            if not all_points:
+                break
+    print(f"exercise {name}: " + (f"{failed} to go" if failed else "solved"))
+    return 1 if failed else 0
+
+
+# ---- the checks, checked -------------------------------------------------------------------------
+
+
+def run(command: list, **kwargs) -> subprocess.CompletedProcess:
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", check=False, **kwargs)
+
+
+def pristine() -> pathlib.Path:
+    """A copy of the sources and objects as they are: what others do meanwhile changes nothing."""
+    tree = OUTPUT / "untouched"
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    tree.mkdir(parents=True)
+    for source in (*SOURCES, "build/obj/g++"):
+        path = lab.ROOT / source
+        if path.is_dir():
+            shutil.copytree(path, tree / source)
+        elif path.exists():
+            shutil.copy2(path, tree / source)
+    return tree
+
+
+def patched(patch: pathlib.Path, untouched: pathlib.Path) -> pathlib.Path:
+    """A copy with that patch. Times are kept, so that make compiles only what the patch touches."""
+    tree = OUTPUT / patch.stem
+    shutil.copytree(untouched, tree)
+    with open(patch, encoding="utf-8") as lines:
+        applied = run(["patch", "-p1", "--forward", "--batch", "--no-backup-if-mismatch"],
+                      stdin=lines, cwd=tree)
+    if applied.returncode != 0:
+        raise Failure(f"{patch.relative_to(lab.ROOT)} no longer applies: the code it changes has "
+                      f"changed. Solve the exercise anew in it.\n{applied.stdout}")
+    return tree
+
+
+def build(tree: pathlib.Path, name: str) -> None:
+    env = {k: v for k, v in os.environ.items()
+           if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "SAN", "BUILD", "LAB_BIN")}
+    binaries = [f"build/{binary}" for binary in module_of(name).BINARIES]
+    made = run(["make", "-s", "CXX=g++", *binaries], cwd=tree, env=env)
+    if made.returncode != 0:
+        raise Failure(f"{tree.name} does not compile:\n{made.stdout}")
+
+
+def outcome(tree: pathlib.Path, name: str) -> subprocess.CompletedProcess:
+    result = run([sys.executable, "-B", __file__, "probe", name], timeout=120,
+                 env={**os.environ, "LAB_BIN": str(tree / "build")})
+    if "exercise " + name not in result.stdout:
+        raise Failure(f"the check of {name} broke down:\n{result.stdout}")
+    return result
+
+
+def verify_patch(patch: pathlib.Path, untouched: pathlib.Path) -> str:
+    """One solution, or one wrong solution."""
+    name, right = patch.stem[:3], patch.parent == SOLUTIONS
+    tree = patched(patch, untouched)
+    build(tree, name)
+    result = outcome(tree, name)
+    if right and result.returncode != 0:
+        raise Failure(f"the solution does not pass its check:\n{result.stdout}")
+    if not right and result.returncode == 0:
+        raise Failure(f"{patch.relative_to(lab.ROOT)} passes the check, and should not")
+    shutil.rmtree(tree)
+    return f"{patch.stem}: " + ("solved" if right else "noticed")
+
+
+def verify_untouched(name: str, untouched: pathlib.Path) -> str:
+    build(untouched, name)
+    result = outcome(untouched, name)
+    if result.returncode == 0:
+        raise Failure("the tree passes the check without a solution")
+    return f"{name}: not solved by the tree as it is"
+
+
+def verify(names: list[str]) -> int:
+    wanted = names or IDS
+    untouched = pristine()
+    # More than cores: most checks wait rather than work.
+    with concurrent.futures.ThreadPoolExecutor((os.cpu_count() or 1) + 2) as pool:
+        jobs = {}
+        for name in wanted:
+            module_of(name)
+            wrong = sorted((HERE / "wrong").glob(f"{name}-*.patch"))
+            for patch in (SOLUTIONS / f"{name}.patch", *wrong):
+                jobs[pool.submit(verify_patch, patch, untouched)] = patch.stem
+        failed = report(jobs)
+        # Not earlier: the copies above want the folder as it was.
+        failed += report({pool.submit(verify_untouched, name, untouched): name
+                          for name in wanted})
+    print(f"{len(wanted)} exercises: " + (f"{failed} failures" if failed else "all hold"))
+    return 1 if failed else 0
+
+
+def report(jobs: dict) -> int:
+    failed = 0
+    for job in concurrent.futures.as_completed(jobs):
+        try:
+            print(job.result(), flush=True)
+        except (Failure, OSError, subprocess.TimeoutExpired) as error:
+            failed += 1
+            print(f"FAILED {jobs[job]}: {error}", flush=True)
+    return failed
+
+
+def main(argv: list[str]) -> int:
+    if len(argv) == 2 and argv[0] in ("check", "probe"):
+        return check(argv[1], all_points=argv[0] == "check")
+    if argv[:1] == ["verify"]:
+        return verify(argv[1:])
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
