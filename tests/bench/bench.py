@@ -182,7 +182,9 @@ class Ratio:
 
     def verdict(self, limit: float, at_least: bool = False) -> str:
         """Compared with a goal. Where the goal lies between the quartiles, or anywhere in a range
-        that is too wide, nobody can tell."""
+        that is too wide, nobody can tell; nor from fewer than three rounds."""
+        if len(self.values) < 3:
+            return "cannot tell"
         low, _, high = quantiles(list(self.values))
         if self.noisy:
             low, high = min(self.values), max(self.values)

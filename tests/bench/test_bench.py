@@ -82,6 +82,7 @@ def test_what_cannot_be_told_is_not_judged():
     assert bench.Ratio((1.10, 1.11, 1.12, 1.13)).verdict(1.05) == "missed"
     assert bench.Ratio((0.99, 0.98, 0.99, 1.00)).verdict(0.95, at_least=True) == "met"
     assert bench.Ratio((0.50, 1.00, 1.50, 2.00)).noisy
+    assert bench.Ratio((0.50, 0.50)).verdict(1.05) == "cannot tell"
     assert bench.Ratio((1.0,)).noisy, "one round tells nothing about the spread"
 
 
