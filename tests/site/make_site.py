@@ -77,15 +77,17 @@ def page_of(path: str) -> str:
 
 
 def outside_fences(text: str):
-    """(line, is code) for each line."""
+    """(line, is code) for each line; an empty line is put behind each block of code, or mkdocs
+    would take what follows for the same paragraph."""
     fence = ""
     for line in text.splitlines():
         mark = FENCE.match(line)
         yield line, bool(fence or mark)
         if mark and not fence:
             fence = mark[1]
-        elif mark and fence and line.strip() == fence:
+        elif fence and line.strip() == fence:
             fence = ""
+            yield "", False
 
 
 class Pages:
@@ -219,7 +221,7 @@ def tab(stage: str, first: str, body: list[str]) -> str:
     where = f"{stage}/server.cc"
     lines = "" if start is None else f"#L{start + 1}-L{start + len(body)}"
     label = label_of(stage) + (f" (= {first[:2]})" if first != stage else "")
-    code = "\n".join(["```cpp", *body, "```", f"[`{where}{lines}`](src/{where}.md{lines})"])
+    code = "\n".join(["```cpp", *body, "```", "", f"[`{where}{lines}`](src/{where}.md{lines})"])
     return f'=== "{label}"\n\n' + "\n".join(f"    {line}".rstrip() for line in code.split("\n"))
 
 

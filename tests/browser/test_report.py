@@ -1,0 +1,55 @@
+"""build/report/index.html, opened as a file: that is how it is handed around."""
+
+from __future__ import annotations
+
+import pytest
+
+import lab
+
+REPORT = lab.ROOT / "build" / "report" / "index.html"
+
+
+@pytest.fixture
+def page(tab):
+    tab.home = ""
+    tab.visit(REPORT.as_uri())
+    return tab
+
+
+def test_every_section_has_something(page):
+    """Fails where a part of the report was left out, or a placeholder was left in."""
+    assert "{{" not in page.text("body")
+    counts = page.run("return ['.wire tbody tr', 'details .call', '.cost tbody tr', '.plots svg', "
+                      "'dl dd'].map((s) => document.querySelectorAll(s).length)")
+    assert all(found >= least for found, least in zip(counts, (20, 40, 5, 5, 5))), counts
+    ids = page.run("return [...document.querySelectorAll('[id]')].map((e) => e.id)")
+    assert len(ids) == len(set(ids)), "an id twice: one plot would draw with another one's parts"
+
+
+def test_a_call_is_explained_on_focus(page):
+    """Fails where only a mouse, or nothing at all, shows what a call is for."""
+    opacity = "return getComputedStyle(document.querySelector('details[open] .gloss')).opacity"
+    assert page.run(opacity) == "0"
+    page.run("document.querySelector('details[open] .call').focus()")
+    assert page.run(opacity) == "1"
+    assert page.text("details[open] .gloss")
+
+
+@pytest.mark.parametrize("width", (360, 800, 1280))
+def test_no_sideways_scrolling(tab, width):
+    """Fails where a table or a timeline makes the whole page wider than the screen."""
+    tab.home = ""
+    tab.visit(REPORT.as_uri(), width=width)
+    tab.run("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    assert tab.sideways() == 0
+
+
+def test_plots_follow_dark_mode(tab):
+    """Fails where a plot's text is black on black."""
+    tab.home = ""
+    colours = []
+    for dark in (False, True):
+        tab.visit(REPORT.as_uri(), dark=dark)
+        colours.append(tab.run("return getComputedStyle("
+                               "document.querySelector('.plots svg text')).fill"))
+    assert colours[0] != colours[1]

@@ -1,0 +1,94 @@
+"""build/site, served on the loopback."""
+
+from __future__ import annotations
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+
+@pytest.fixture
+def visit(tab, site):
+    tab.home = site
+
+    def go(path: str, **how):
+        tab.visit(f"http://{site}/{path}", **how)
+        return tab
+    return go
+
+
+def diagrams(page) -> bool:
+    """All are drawn: each has become an element with a height, and none is text still."""
+    return page.run("return !document.querySelector('pre.mermaid') && "
+                    "[...document.querySelectorAll('div.mermaid')].every((e) => e.offsetHeight > 40)")
+
+
+@pytest.mark.parametrize("width", (360, 1280))
+def test_front_page(visit, width):
+    """Fails where a diagram is not drawn, or a table makes the page wider than the screen."""
+    page = visit("", width=width)
+    page.wait(lambda: diagrams(page), "the diagrams")
+    assert page.text("h1").startswith("The reactor lab")
+    assert page.sideways() == 0
+
+
+@pytest.mark.parametrize("path", ("notes/01_plain_epoll/", "notes/zh/02_epoll_reactor/"))
+def test_a_note(visit, path):
+    """Fails where a note's diagrams are not drawn, or the other language is not one click away."""
+    page = visit(path, width=360)
+    page.wait(lambda: diagrams(page), "the diagrams")
+    chinese = "/zh/" in path
+    assert page.run("return document.documentElement.lang") == ("zh" if chinese else "en")
+    assert page.sideways() == 0
+    page.run("document.querySelector('.translation').click()")
+    other = path.replace("/zh/", "/") if chinese else path.replace("notes/", "notes/zh/")
+    page.wait(lambda: page.driver.current_url.endswith("/" + other), "the translation")
+
+
+def test_dark_mode(visit):
+    """Fails where the site does not follow what the system prefers."""
+    page = visit("")
+    page.run("localStorage.clear()")
+    grounds = [visit("", dark=dark).run("localStorage.clear();"
+                                        "return getComputedStyle(document.body).backgroundColor")
+               for dark in (False, True)]
+    assert grounds[0] != grounds[1]
+
+
+def test_search(visit):
+    """Fails where the index is not built, not found, or searched by nothing."""
+    page = visit("")
+    page.run("document.querySelector('.md-search__input').focus()")
+    page.press("recvfrom")
+    page.wait(lambda: page.run("return document.querySelectorAll('.md-search-result__link').length"),
+              "results")
+    page.press(Keys.ESCAPE)
+
+
+def test_a_quote_leads_to_its_lines(visit):
+    """Fails where the link under a quote leads to no page, or the page does not show which lines."""
+    page = visit("notes/01_plain_epoll/")
+    target = page.run("return document.querySelector('a[href*=\"server.cc/#L\"]').href")
+    first, last = target.partition("#L")[2].split("-L")
+    page = visit(target.partition("/src/")[1].lstrip("/") + target.partition("/src/")[2])
+    lines = page.run("return [...document.querySelectorAll('.meant')].map((e) => e.id)")
+    assert lines == [f"L{n}" for n in range(int(first), int(last) + 1)]
+    top = page.run("return document.querySelector('.meant').getBoundingClientRect().top")
+    assert 0 < top < 800, "the lines are not in view"
+
+
+def test_a_stage_is_chosen_in_all_tabs(visit):
+    """Fails where the tabs of the functions go their own ways, or one shows another stage's code."""
+    page = visit("stages/")
+    page.run("""document.querySelectorAll(".tabbed-labels > label").forEach((label, i, all) => {
+        if (label.textContent.startsWith("03") && !window.clicked) { window.clicked = true; label.click(); }
+    })""")
+    shown = page.run("""return [...document.querySelectorAll(".tabbed-set")].map((set) => {
+        const chosen = [...set.querySelectorAll(":scope > input")].findIndex((e) => e.checked);
+        const labels = [...set.querySelectorAll(".tabbed-labels > label")].map((e) => e.textContent.slice(0, 2));
+        const link = set.querySelectorAll(".tabbed-block")[chosen].querySelector("p a");
+        return [labels[chosen], labels, link.getAttribute("href")];
+    })""")
+    assert len(shown) > 10
+    for label, labels, link in shown:
+        assert label == "03" or "03" not in labels
+        assert f"/{label}_" in link
