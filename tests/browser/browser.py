@@ -1,4 +1,4 @@
-"""Chromium without a window, for tests: one that reports what a page asked for and complained of."""
+"""Chromium without a window, for tests: it tells what a page asked for and complained of."""
 
 from __future__ import annotations
 

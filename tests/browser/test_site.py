@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import pathlib
+import re
+import urllib.parse
+
 import pytest
 from selenium.webdriver.common.keys import Keys
+
+import make_site
 
 
 @pytest.fixture
@@ -18,8 +25,8 @@ def visit(tab, site):
 
 def diagrams(page) -> bool:
     """All are drawn: each has become an element with a height, and none is text still."""
-    return page.run("return !document.querySelector('pre.mermaid') && "
-                    "[...document.querySelectorAll('div.mermaid')].every((e) => e.offsetHeight > 40)")
+    return page.run("return !document.querySelector('pre.mermaid') && [...document"
+                    ".querySelectorAll('div.mermaid')].every((e) => e.offsetHeight > 40)")
 
 
 @pytest.mark.parametrize("width", (360, 1280))
@@ -59,17 +66,17 @@ def test_search(visit):
     page = visit("")
     page.run("document.querySelector('.md-search__input').focus()")
     page.press("recvfrom")
-    page.wait(lambda: page.run("return document.querySelectorAll('.md-search-result__link').length"),
-              "results")
+    found = "return document.querySelectorAll('.md-search-result__link').length"
+    page.wait(lambda: page.run(found), "results")
     page.press(Keys.ESCAPE)
 
 
 def test_a_quote_leads_to_its_lines(visit):
-    """Fails where the link under a quote leads to no page, or the page does not show which lines."""
+    """Fails where the link under a quote leads to no page, or the page does not show the lines."""
     page = visit("notes/01_plain_epoll/")
     target = page.run("return document.querySelector('a[href*=\"server.cc/#L\"]').href")
     first, last = target.partition("#L")[2].split("-L")
-    page = visit(target.partition("/src/")[1].lstrip("/") + target.partition("/src/")[2])
+    page = visit("src/" + target.partition("/src/")[2])
     lines = page.run("return [...document.querySelectorAll('.meant')].map((e) => e.id)")
     assert lines == [f"L{n}" for n in range(int(first), int(last) + 1)]
     top = page.run("return document.querySelector('.meant').getBoundingClientRect().top")
@@ -77,18 +84,42 @@ def test_a_quote_leads_to_its_lines(visit):
 
 
 def test_a_stage_is_chosen_in_all_tabs(visit):
-    """Fails where the tabs of the functions go their own ways, or one shows another stage's code."""
+    """Fails where the tabs of the functions go their own ways, or show another stage's code."""
     page = visit("stages/")
-    page.run("""document.querySelectorAll(".tabbed-labels > label").forEach((label, i, all) => {
-        if (label.textContent.startsWith("03") && !window.clicked) { window.clicked = true; label.click(); }
-    })""")
-    shown = page.run("""return [...document.querySelectorAll(".tabbed-set")].map((set) => {
-        const chosen = [...set.querySelectorAll(":scope > input")].findIndex((e) => e.checked);
-        const labels = [...set.querySelectorAll(".tabbed-labels > label")].map((e) => e.textContent.slice(0, 2));
-        const link = set.querySelectorAll(".tabbed-block")[chosen].querySelector("p a");
-        return [labels[chosen], labels, link.getAttribute("href")];
-    })""")
+    page.run("""
+        const labels = [...document.querySelectorAll(".tabbed-labels > label")];
+        labels.find((label) => label.textContent.startsWith("03")).click()""")
+    shown = page.run("""
+        return [...document.querySelectorAll(".tabbed-set")].map((set) => {
+          const chosen = [...set.querySelectorAll(":scope > input")].findIndex((e) => e.checked);
+          const labels = [...set.querySelectorAll(".tabbed-labels > label")]
+              .map((e) => e.textContent.slice(0, 2));
+          const link = set.querySelectorAll(".tabbed-block")[chosen].querySelector("p a");
+          return [labels[chosen], labels, link.getAttribute("href")];
+        })""")
     assert len(shown) > 10
     for label, labels, link in shown:
         assert label == "03" or "03" not in labels
         assert f"/{label}_" in link
+
+
+def test_no_dead_link():
+    """Fails where a link within the site names a page, or a heading of one, that is not there:
+    mkdocs looks at the pages only."""
+    ids: dict[pathlib.Path, set[str]] = {}
+    dead = []
+    for page in make_site.SITE.glob("**/index.html"):
+        for href in re.findall(r'<a [^>]*href="([^"]+)"', page.read_text(encoding="utf-8")):
+            path, _, anchor = urllib.parse.unquote(html.unescape(href)).partition("#")
+            if ":" in path:
+                continue
+            target = (page.parent / path).resolve() if path else page
+            target = target / "index.html" if target.is_dir() else target
+            if not target.exists():
+                dead.append((str(page), href))
+            elif anchor and not re.fullmatch(r"L\d+-L\d+", anchor):
+                if target not in ids:
+                    ids[target] = set(re.findall(r'id="([^"]*)"', target.read_text("utf-8")))
+                if anchor not in ids[target]:
+                    dead.append((str(page), href))
+    assert dead == []
