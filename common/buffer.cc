@@ -15,21 +15,23 @@ Block allocate(std::size_t size) {
 
 }  // namespace
 
-Block BufferPool::take() {
-  if (spare_.empty()) return allocate(kBlockSize);
-  Block block = std::move(spare_.back());
-  spare_.pop_back();
+Block BufferPool::take(std::size_t size) {
+  std::vector<Block>& blocks = spare(size);
+  if (blocks.empty()) return allocate(size);
+  Block block = std::move(blocks.back());
+  blocks.pop_back();
   return block;
 }
 
-void BufferPool::give(Block block) {
-  if (spare_.size() < kSpareBlocks) spare_.push_back(std::move(block));
+void BufferPool::give(Block block, std::size_t size) {
+  std::vector<Block>& blocks = spare(size);
+  if (blocks.size() * size < kSpareBytes) blocks.push_back(std::move(block));
 }
 
 void Buffer::make_room(std::size_t least) {
   const std::size_t needed = size() + least;
   if (needed <= BufferPool::kBlockSize) {
-    move_to(BufferPool::kBlockSize);
+    move_to(needed <= BufferPool::kSmallSize ? BufferPool::kSmallSize : BufferPool::kBlockSize);
   } else if (needed > capacity_) {
     // Doubling keeps appending linear; an exact first size keeps a large answer from costing twice.
     move_to(std::max(needed, empty() ? needed : 2 * std::size_t{capacity_}));
@@ -41,8 +43,8 @@ void Buffer::make_room(std::size_t least) {
 // The bytes, in a block of that capacity, from its start.
 void Buffer::move_to(std::size_t capacity) {
   const std::size_t count = size();
-  if (capacity_ == 0 && capacity == BufferPool::kBlockSize) {
-    block_ = pool_->take();  // by far the most frequent: a message begins
+  if (capacity_ == 0 && BufferPool::has(capacity)) {
+    block_ = pool_->take(capacity);  // by far the most frequent: a message begins
   } else if (capacity == capacity_) {
     std::memmove(block_.get(), block_.get() + begin_, count);
   } else if (capacity > capacity_ && begin_ == 0 && capacity_ > BufferPool::kBlockSize) {
@@ -51,7 +53,7 @@ void Buffer::move_to(std::size_t capacity) {
     if (grown == nullptr) throw std::bad_alloc();
     block_.reset(grown);
   } else {
-    Block fresh = capacity == BufferPool::kBlockSize ? pool_->take() : allocate(capacity);
+    Block fresh = BufferPool::has(capacity) ? pool_->take(capacity) : allocate(capacity);
     if (count != 0) std::memcpy(fresh.get(), block_.get() + begin_, count);
     clear();
     block_ = std::move(fresh);
@@ -81,7 +83,7 @@ void Buffer::erase(std::size_t from, std::size_t count) {
 }
 
 void Buffer::clear() {
-  if (capacity_ == BufferPool::kBlockSize) pool_->give(std::move(block_));
+  if (BufferPool::has(capacity_)) pool_->give(std::move(block_), capacity_);
   block_.reset();
   capacity_ = begin_ = end_ = 0;
 }

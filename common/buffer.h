@@ -6,7 +6,8 @@
 //   ......|..bytes......|....room.....|
 //
 // An empty Buffer owns no memory, so an idle connection costs two empty Buffers and nothing else.
-// Blocks of the usual size go back to the loop's BufferPool; larger ones go back to malloc at once.
+// Blocks of the usual sizes go back to the loop's BufferPool; larger ones go back to malloc at
+// once.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,17 +22,21 @@ struct FreeBlock {
 };
 using Block = std::unique_ptr<char, FreeBlock>;
 
-// The spare blocks of one loop. Not shared between threads. Must outlive its Buffers.
+// The spare blocks of one loop, of two sizes. Not shared between threads. Must outlive its Buffers.
 class BufferPool {
  public:
-  static constexpr std::size_t kBlockSize = 16 * 1024;
-  static constexpr std::size_t kSpareBlocks = 64;  // more than that many go back to malloc
+  static constexpr std::size_t kSmallSize = 512;        // an answer: thousands may wait to be sent
+  static constexpr std::size_t kBlockSize = 16 * 1024;  // what is read at once, and much output
+  static constexpr std::size_t kSpareBytes = 1024 * 1024;  // of each size; the rest goes to malloc
 
-  Block take();
-  void give(Block block);
+  static constexpr bool has(std::size_t size) { return size == kSmallSize || size == kBlockSize; }
+  Block take(std::size_t size);
+  void give(Block block, std::size_t size);
 
  private:
-  std::vector<Block> spare_;
+  std::vector<Block>& spare(std::size_t size) { return size == kSmallSize ? small_ : large_; }
+
+  std::vector<Block> small_, large_;
 };
 
 class Buffer {

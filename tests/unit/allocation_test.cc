@@ -149,10 +149,13 @@ TEST_F(Allocation, ARefusedBodyIsNotKept) {
 }
 
 TEST_F(Allocation, ThePoolKeepsABoundedNumberOfBlocks) {
-  std::array<Block, 2 * BufferPool::kSpareBlocks> blocks;
-  for (Block& block : blocks) block = context_.pool.take();
-  for (Block& block : blocks) context_.pool.give(std::move(block));
-  const long before = count.calls;
-  for (Block& block : blocks) block = context_.pool.take();
-  EXPECT_EQ(count.calls - before, static_cast<long>(BufferPool::kSpareBlocks));
+  for (const std::size_t size : {BufferPool::kSmallSize, BufferPool::kBlockSize}) {
+    const std::size_t kept = BufferPool::kSpareBytes / size;
+    std::vector<Block> blocks(2 * kept);
+    for (Block& block : blocks) block = context_.pool.take(size);
+    for (Block& block : blocks) context_.pool.give(std::move(block), size);
+    const long before = count.calls;
+    for (Block& block : blocks) block = context_.pool.take(size);
+    EXPECT_EQ(count.calls - before, static_cast<long>(kept));
+  }
 }
