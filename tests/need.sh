@@ -1,0 +1,26 @@
+# For deps.sh files to source: need() notes what is missing, install_missing installs it with apt.
+# shellcheck shell=sh
+
+missing=""
+
+need() {  # need <test command> <Debian package>
+  eval "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+
+# Elsewhere than on Debian and its kin it prints the names, then its arguments (other systems'), and
+# fails.
+install_missing() {
+  [ -z "$missing" ] && return 0
+  if ! command -v apt-get >/dev/null 2>&1; then
+    echo "Missing (by their Debian names):$missing" >&2
+    printf '%s\n' "$@" >&2
+    return 1
+  fi
+  as_root=""
+  [ "$(id -u)" = 0 ] || as_root="sudo"
+  echo "installing:$missing" >&2
+  install="$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq"
+  # The package lists may be old, or not there at all: try with them, then with fresh ones.
+  # shellcheck disable=SC2086
+  $install $missing >/dev/null 2>&1 || { $as_root apt-get update -qq && $install $missing >/dev/null; }
+}
