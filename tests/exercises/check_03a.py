@@ -5,22 +5,26 @@ import signal
 import time
 
 import lab
-from clients import connection, noise, receive, stats
+from clients import HELLO, connection, noise, receive, stats, stream_of_answers
 
 STAGE = "03_libevent_raw"
 BINARIES = [STAGE]
 CROWD, SIZE = 20, 16 * 1024
-MODES = ("swap", "eager")
 
 
 def stopped(server: lab.Server) -> bool:
     return pathlib.Path(f"/proc/{server.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
 
 
-def bytes_before_the_answer(mode: str) -> int:
-    """What the loop had read from text clients when it answered an HTTP client that came last.
+def stop_the_world(server: lab.Server) -> None:
+    """What is sent from now on is found by the server in one batch, after SIGCONT."""
+    server.signal(signal.SIGSTOP)
+    while not stopped(server):
+        time.sleep(0.01)
 
-    The server is stopped while all of them send, so it finds them ready in one batch."""
+
+def bytes_before_the_answer(mode: str) -> int:
+    """What the loop had read from text clients when it answered an HTTP client that came last."""
     with lab.Server(STAGE, "--rearm", mode) as server:
         crowd = [server.connect("text") for _ in range(CROWD)]
         for sock in crowd:
@@ -28,9 +32,7 @@ def bytes_before_the_answer(mode: str) -> int:
             receive(sock, 1)
         client = connection(server)
         before = stats(client)["bytes_in"]
-        server.signal(signal.SIGSTOP)
-        while not stopped(server):
-            time.sleep(0.01)
+        stop_the_world(server)
         data = noise(SIZE)
         for sock in crowd:
             sock.sendall(data)
@@ -60,11 +62,21 @@ def check_eager():
     assert read == 0, f"{read} bytes of text were read first"
 
 
-def check_drain():
-    """SIGTERM still drains: what has come is answered, and the server ends with status 0."""
-    with lab.Server(STAGE) as server, server.connect("text") as sock:
-        sock.sendall(b"1")
-        receive(sock, 1)
-        sock.sendall(b"2")
-        status = server.stop()
-        assert receive(sock, 1) == b"2" and status == 0, f"status {status}"
+def check_signal():
+    """SIGTERM goes before either: requests that came together with it are answered knowing of it,
+    so the last answer, and no other, says `Connection: close`."""
+    with lab.Server(STAGE) as server, server.connect("http") as sock:
+        sock.sendall(HELLO)
+        stream_of_answers(sock, 1)
+        stop_the_world(server)
+        sock.sendall(HELLO * 3)
+        time.sleep(0.1)
+        server.signal(signal.SIGTERM)
+        server.signal(signal.SIGCONT)
+        got = receive(sock, 1 << 20)
+        answers, close = got.count(b"HTTP/1.1 200"), b"Connection: close"
+        assert answers == 3, f"{answers} of 3 answers came"
+        assert got.count(close) == 1 and close in got[got.rindex(b"HTTP/1.1 200"):], (
+            f"{got.count(close)} of 3 answers said so")
+        status = server.wait()
+        assert status == 0, f"status {status}"
