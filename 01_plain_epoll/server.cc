@@ -48,7 +48,7 @@ struct Loop {
   std::vector<Connection*> by_fd = {};
   Connections serving = {}, lingering = {}, closed = {};  // by clock: what is due is at the front
   Clock::time_point starved_until = kNever;  // no descriptor was left: no accepting till then
-  Clock::time_point grace_end = kNever;
+  Clock::time_point grace_end = kNever;      // the drain must be over by then
   bool done = false;
 };
 
@@ -122,7 +122,7 @@ bool on_acceptable(Loop& loop, Protocol port) {
     enter(c, loop.serving);
     watch(loop, c, EPOLLIN);
     loop.by_fd[static_cast<size_t>(c.fd.get())] = &c;
-    if (c.interest == 0) close_connection(c);  // the kernel has no memory for it
+    if (c.interest == 0) close_connection(c);  // the kernel had no memory for it
   }
   return true;
 }
@@ -200,7 +200,7 @@ void on_signal(Loop& loop) {
 
 void close_connection(Connection& c) {
   c.loop.by_fd[static_cast<size_t>(c.fd.get())] = nullptr;
-  enter(c, c.loop.closed);
+  enter(c, c.loop.closed);  // after_batch frees it; its descriptor leaves the tree by being closed
 }
 
 // To the end of a list: its clock starts anew.

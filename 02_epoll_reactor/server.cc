@@ -43,7 +43,7 @@ struct Loop {
   std::array<Channel, 2> listeners = {};
   Connections serving = {}, lingering = {}, closed = {};  // by clock: what is due is at the front
   Clock::time_point starved_until = kNever;  // no descriptor was left: no accepting till then
-  Clock::time_point grace_end = kNever;
+  Clock::time_point grace_end = kNever;      // the drain must be over by then
   bool done = false;
 };
 
@@ -103,7 +103,7 @@ bool on_acceptable(Loop& loop, Protocol port) {
     c.self = std::prev(loop.serving.end());
     enter(c, loop.serving);
     watch(c, EPOLLIN, on_readable);
-    if (c.interest == 0) close_connection(c);  // the kernel has no memory for it
+    if (c.interest == 0) close_connection(c);  // the kernel had no memory for it
   }
   return true;
 }
@@ -174,7 +174,7 @@ void on_signal(Loop& loop) {
 
 void close_connection(Connection& c) {
   c.loop.reactor.unwatch(c);
-  enter(c, c.loop.closed);
+  enter(c, c.loop.closed);  // after_batch frees it
 }
 
 // To the end of a list: its clock starts anew.

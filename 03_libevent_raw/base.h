@@ -40,9 +40,9 @@ Event hang(event_base* base, int source, short kind, event_callback_fn handler, 
 Event make_timer(event_base* base, event_callback_fn handler, void* arg);
 void start(const Event& timer, std::chrono::microseconds after);
 
-// One timer for many deadlines: set to the first of them, and only ever moved forward. It may
-// strike in vain, where what it was set for has been put off since: cheaper than setting it each
-// time.
+// One timer for many deadlines. It is set anew only for an earlier deadline than the one it has, so
+// it may strike in vain, where what it was set for has been put off: cheaper than setting it again
+// each time.
 class Timer {
  public:
   Timer(event_base* base, event_callback_fn handler, void* arg);

@@ -49,8 +49,8 @@ struct Loop {
   Base base;
   bool eager;                      // try to send before asking whether it is possible
   timeval idle = {}, linger = {};  // common time-outs
-  Event starved = {},
-        grace = {};  // timers: no descriptor was left; the drain has lasted long enough
+  Event starved = {};              // timer: no descriptor was left, no accepting till then
+  Event grace = {};                // timer: the drain must be over by then
   Event heartbeat = {};
   StopEvents signals = {};
   std::array<Accepting, 2> listeners = {};
@@ -129,7 +129,7 @@ bool on_acceptable(Loop& loop, Protocol port) {
     c.self = std::prev(loop.serving.end());
     enter(c, loop.serving);
     watch(c, EV_READ, call<on_readable>);
-    if (c.interest == 0) close_connection(c);  // the kernel has no memory for it
+    if (c.interest == 0) close_connection(c);  // the kernel had no memory for it
   }
   return true;
 }
@@ -206,7 +206,7 @@ void close_connection(Connection& c) {
   event_del(&c.ev);
   event_del(&c.timer);
   c.interest = 0;
-  enter(c, c.loop.closed);
+  enter(c, c.loop.closed);  // after_batch frees it
 }
 
 // To the end of a list: its clock starts anew.

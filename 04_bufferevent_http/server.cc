@@ -49,7 +49,7 @@ struct Loop {
   int accepted = 0;                                       // in this batch
   Connections serving = {}, lingering = {}, closed = {};  // by clock: what is due is at the front
   Clock::time_point starved_until = kNever;  // no descriptor was left: no accepting till then
-  Clock::time_point grace_end = kNever;
+  Clock::time_point grace_end = kNever;      // the drain must be over by then
   bool done = false;
 };
 
@@ -198,7 +198,7 @@ void on_signal(Loop& loop) {
 
 void close_connection(Connection& c) {
   bufferevent_disable(c.bev.get(), EV_READ | EV_WRITE);
-  enter(c, c.loop.closed);
+  enter(c, c.loop.closed);  // after_batch frees it
 }
 
 // To the end of a list: its clock starts anew.
