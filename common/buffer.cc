@@ -71,7 +71,11 @@ void Buffer::append(std::string_view bytes) {
 
 void Buffer::consume(std::size_t count) {
   begin_ += static_cast<std::uint32_t>(count);
-  if (empty()) clear();
+  if (empty()) {
+    clear();
+  } else if (capacity_ > BufferPool::kBlockSize && size() <= BufferPool::kBlockSize) {
+    move_to(BufferPool::kBlockSize);  // a megabyte is not kept for the few bytes behind a message
+  }
 }
 
 void Buffer::erase(std::size_t from, std::size_t count) {

@@ -154,7 +154,11 @@ std::size_t find_control(std::string_view text, std::size_t from) {
 ParseResult HttpParser::parse(std::string_view message) {
   while (fields_ == 0) {
     const ParseResult found = find_line_end(message, line_ + kMaxRequestLine, looked_, 414);
-    if (found.kind != ParseResult::kComplete) return found;
+    if (found.kind != ParseResult::kComplete) {
+      // A refusal may come before the line is complete, and a HEAD must not get a body even then.
+      if (message.substr(line_).starts_with("HEAD ")) method_ = Method::head;
+      return found;
+    }
     const std::string_view line = take_line(message);
     if (line.empty()) {
       if (std::exchange(skipped_line_, true)) return refused(400);

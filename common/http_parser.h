@@ -53,7 +53,8 @@ class HttpParser {
 
   // The rest is known once parse() said kComplete.
   std::size_t head_size() const { return line_; }
-  std::size_t field_bytes() const { return static_cast<std::size_t>(line_ - fields_); }
+  // Of the field lines, without the empty line behind them.
+  std::size_t field_bytes() const { return static_cast<std::size_t>(line_ - fields_ - 2); }
   Request request(std::string_view message) const;
   bool chunked() const { return transfer_encoding_ == Encoding::chunked; }
   std::uint64_t content_length() const { return content_length_; }

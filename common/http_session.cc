@@ -6,7 +6,7 @@
 void HttpSession::advance(Buffer& out, bool last) {
   while (!finished()) {
     if (out.size() >= kHighWater) return;
-    const ParseResult found = read_message(out);
+    const ParseResult found = read_message(out, last);
     if (found.kind == ParseResult::kComplete) {
       answer(out, last);
     } else if (found.kind == ParseResult::kRefused) {
@@ -20,10 +20,10 @@ void HttpSession::advance(Buffer& out, bool last) {
   if (!finished() && (eof_ || (last && !parser_.started()))) finish(!out.empty());
 }
 
-ParseResult HttpSession::read_message(Buffer& out) {
+ParseResult HttpSession::read_message(Buffer& out, bool last) {
   if (in_.empty() && head_ == 0) return {};
   if (head_ == 0) {
-    const ParseResult head = read_head(out);
+    const ParseResult head = read_head(out, last);
     if (head.kind != ParseResult::kComplete) return head;
   }
   const ParseResult body = parser_.chunked() ? read_chunks() : read_body();
@@ -34,7 +34,7 @@ ParseResult HttpSession::read_message(Buffer& out) {
   return body;
 }
 
-ParseResult HttpSession::read_head(Buffer& out) {
+ParseResult HttpSession::read_head(Buffer& out, bool last) {
   const ParseResult head = parser_.parse(in_.view());
   if (head.kind != ParseResult::kComplete) return head;
   const std::uint64_t length = parser_.content_length();
@@ -47,8 +47,14 @@ ParseResult HttpSession::read_head(Buffer& out) {
   // The client waits for a word before it sends the body: the final one if there is no use for the
   // body, and none at all if the body is already on its way.
   if (const auto refused = refuse_unread(parser_.request(in_.view()), context_.app)) {
+    const bool nothing_behind =
+        in_.size() == head_ || (!parser_.chunked() && in_.size() <= head_ + length);
     answered_early_ = true;
-    say(out, *refused, !parser_.keep_alive());
+    say(out, *refused, !parser_.keep_alive() || (last && nothing_behind));
+    if (last && nothing_behind) {
+      finish();  // in a drain nobody waits for a body that is only going to be dropped
+      return {};
+    }
   } else if (in_.size() == head_) {
     out.append("HTTP/1.1 100 Continue\r\n\r\n");
   }
@@ -86,7 +92,9 @@ ParseResult HttpSession::read_chunks() {
 void HttpSession::answer(Buffer& out, bool last) {
   Request request = parser_.request(in_.view());
   request.body = in_.view().substr(head_, body_);
-  bool close = !parser_.keep_alive() || (last && in_.size() == head_ + body_);
+  // An empty line is not the beginning of another request.
+  const std::string_view rest = in_.view().substr(head_ + body_);
+  bool close = !parser_.keep_alive() || (last && std::string_view("\r\n").starts_with(rest));
   if (!answered_early_) {
     const Response response =
         parser_.expects_unknown() ? error_response(417) : respond(request, context_);

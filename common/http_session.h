@@ -16,8 +16,8 @@ class HttpSession : public Session {
  private:
   // Inline, and defined where they are used: each has one caller, on the path of every request.
   // A message stands in in_, contiguous: its head, then as much of its body as has come, decoded.
-  inline ParseResult read_message(Buffer& out);
-  inline ParseResult read_head(Buffer& out);
+  inline ParseResult read_message(Buffer& out, bool last);
+  inline ParseResult read_head(Buffer& out, bool last);
   inline ParseResult read_body();
   ParseResult read_chunks();
 

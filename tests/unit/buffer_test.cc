@@ -148,3 +148,13 @@ TEST(BufferPool, KeepsNoLargeBlocks) {
     EXPECT_TRUE(room.size() == kBlock || room.data() != block);
   }
 }
+
+// A pipelined megabyte must not find room behind the one before it: that would be two of them.
+TEST(Buffer, DoesNotKeepALargeBlockForAFewBytes) {
+  BufferPool pool;
+  Buffer buffer(pool);
+  buffer.append(std::string(100 * kBlock, 'x') + "rest");
+  buffer.consume(100 * kBlock);
+  EXPECT_EQ(buffer.view(), "rest");
+  EXPECT_LT(buffer.room(1).size(), kBlock);
+}

@@ -465,6 +465,46 @@ TEST(HttpSession, DrainOfAPipelineClosesWithTheLastAnswerOnly) {
   EXPECT_EQ(client.session->phase(), Session::Phase::linger);
 }
 
+// An empty line behind the last request is no request: that was still the last answer.
+TEST(HttpSession, DrainIsNotMisledByAnEmptyLine) {
+  for (const std::string_view rest : {"\r", "\r\n"}) {
+    Lab lab;
+    Client client(lab);
+    client.send(kH + std::string(rest), true);
+    EXPECT_EQ(client.log(), "200 close hello, world | linger");
+  }
+}
+
+// In a drain the refusal is the last word, whether or not the body has come.
+TEST(HttpSession, DrainDoesNotWaitForARefusedBody) {
+  for (const std::string_view body : {"", "hel", "hello"}) {
+    Lab lab;
+    Client client(lab);
+    client.send(request("POST /nope", "Expect: 100-continue\r\nContent-Length: 5\r\n", body), true);
+    EXPECT_EQ(client.log(), "404 close | linger");
+  }
+}
+
+TEST(HttpSession, TheHeadersOfAChunkedRequestMayFillTheLimit) {
+  const std::string fixed = "Host: a\r\nTransfer-Encoding: chunked\r\nX: \r\n";
+  for (const std::size_t over : {0U, 1U}) {
+    const std::string padding(HttpParser::kMaxFieldLines - fixed.size() + over, 'x');
+    Lab lab;
+    Client client(lab);
+    client.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX: " + padding +
+                "\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+    EXPECT_TRUE(client.heard.starts_with(over == 0 ? "HTTP/1.1 200" : "HTTP/1.1 431")) << over;
+  }
+}
+
+TEST(HttpSession, ARefusedHeadHasNoBodyEvenWhenItsLineIsNotComplete) {
+  Lab lab;
+  Client client(lab);
+  client.send("HEAD /" + std::string(9000, 'a'));
+  EXPECT_TRUE(client.heard.starts_with("HTTP/1.1 414")) << client.heard;
+  EXPECT_TRUE(client.heard.ends_with("\r\n\r\n")) << client.heard;
+}
+
 TEST(HttpSession, DrainClosesIdleConnectionsAtOnce) {
   Lab lab;
   Client fresh(lab);
