@@ -74,7 +74,9 @@ void Buffer::consume(std::size_t count) {
   if (empty()) {
     clear();
   } else if (capacity_ > BufferPool::kBlockSize && size() <= BufferPool::kBlockSize) {
-    move_to(BufferPool::kBlockSize);  // a megabyte is not kept for the few bytes behind a message
+    Buffer smaller(*pool_);  // a megabyte is not kept for the few bytes behind a message
+    smaller.append(view());
+    swap(smaller);
   }
 }
 
