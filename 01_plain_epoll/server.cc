@@ -199,8 +199,8 @@ void on_signal(Loop& loop) {
 }
 
 void close_connection(Connection& c) {
-  c.loop.by_fd[static_cast<size_t>(c.fd.get())] = nullptr;
-  enter(c, c.loop.closed);  // after_batch frees it; its descriptor leaves the tree by being closed
+  c.loop.by_fd[static_cast<size_t>(c.fd.get())] = nullptr;  // close(2) takes it off the tree
+  enter(c, c.loop.closed);                                  // after_batch frees it
 }
 
 // To the end of a list: its clock starts anew.
