@@ -49,8 +49,8 @@ struct Loop {
   Base base;
   bool eager;                      // try to send before asking whether it is possible
   timeval idle = {}, linger = {};  // common time-outs
-  Event starved = {};              // timer: no descriptor was left, no accepting till then
-  Event grace = {};                // timer: the drain must be over by then
+  Event starved = {},
+        grace = {};  // timers: no descriptor was left; the drain has lasted long enough
   Event heartbeat = {};
   StopEvents signals = {};
   std::array<Accepting, 2> listeners = {};
