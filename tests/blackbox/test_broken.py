@@ -7,17 +7,15 @@ import hashlib
 import os
 import pathlib
 import re
-import shutil
-import subprocess
 import sys
 
 import pytest
 
 import lab
+import trees
 
 FOLDER = lab.ROOT / "tests" / "broken"
 OUTPUT = lab.ROOT / "build" / "broken"
-SOURCES = ("Makefile", "common", *lab.STAGES)
 
 
 @dataclasses.dataclass
@@ -55,31 +53,15 @@ def under_test(broken: Broken) -> tuple[pathlib.Path, str, str]:
 
 def digest(broken: Broken) -> str:
     sha = hashlib.sha256(broken.patch.read_bytes() + repr(under_test(broken)).encode())
-    for source in SOURCES:
+    for source in trees.SOURCES:
         path = lab.ROOT / source
         for file in sorted(path.rglob("*.*")) if path.is_dir() else [path]:
             sha.update(file.read_bytes())
     return sha.hexdigest()
 
 
-def run(command: list[str], **kwargs) -> subprocess.CompletedProcess:
-    return subprocess.run(command, capture_output=True, text=True, check=False, **kwargs)
-
-
-def copy_sources(tree: pathlib.Path) -> None:
-    """With their times, so that only what the patch touches is compiled anew."""
-    shutil.rmtree(tree, ignore_errors=True)
-    tree.mkdir(parents=True)
-    for source in SOURCES:
-        path = lab.ROOT / source
-        copy = shutil.copytree if path.is_dir() else shutil.copy2
-        copy(path, tree / source)
-
-
 def build(broken: Broken) -> pathlib.Path:
-    """The folder of the broken binary; kept until a source or the patch changes.
-
-    The copy's output has the same relative path: the objects' dependency files name it."""
+    """The folder of the broken binary; kept until a source or the patch changes."""
     output, compiler, sanitizers = under_test(broken)
     inside = output.relative_to(lab.ROOT)
     name = f"{compiler}-{sanitizers.replace(',', '-')}".rstrip("-")
@@ -87,18 +69,10 @@ def build(broken: Broken) -> pathlib.Path:
     stamp, now = broken.tree / "digest", digest(broken)
     if (folder / broken.stage).exists() and stamp.exists() and stamp.read_text() == now:
         return folder
-    copy_sources(broken.tree)
-    objects = output / "obj" / name
-    if objects.is_dir():
-        shutil.copytree(objects, broken.tree / inside / "obj" / name)
-    with open(broken.patch, encoding="utf-8") as patch:
-        applied = run(["patch", "-p1", "--forward", "--batch"], stdin=patch, cwd=broken.tree)
-    assert applied.returncode == 0, (
-        f"{broken.patch.name} no longer applies. The code it breaks has changed: break the new "
-        f"code in the same way (tests/broken/README.md).\n{applied.stdout}")
-    made = run(["make", "-s", f"BUILD={inside}", f"CXX={compiler}", f"SAN={sanitizers}",
-                str((folder / broken.stage).relative_to(broken.tree))], cwd=broken.tree)
-    assert made.returncode == 0, f"{broken.patch.name} does not compile:\n{made.stderr}"
+    trees.copy(broken.tree, str(inside / "obj" / name))
+    trees.apply(broken.patch, broken.tree)
+    trees.make(broken.tree, f"BUILD={inside}", f"CXX={compiler}", f"SAN={sanitizers}",
+               str((folder / broken.stage).relative_to(broken.tree)))
     stamp.write_text(now)
     return folder
 
@@ -106,10 +80,10 @@ def build(broken: Broken) -> pathlib.Path:
 def failed_of(broken: Broken, folder: pathlib.Path, tests: list[str]) -> tuple[set[str], str]:
     """Which of these tests fail on the broken server, and what pytest printed."""
     paths = [str(pathlib.Path(__file__).parent / test) for test in tests]
-    result = run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rfE",
-                  "--tb=line", "--stage", broken.stage, *paths],
-                 env={**os.environ, "LAB_BIN": str(folder), "LAB_STAGES": ""}, cwd=lab.ROOT)
-    assert result.returncode in (0, 1), f"pytest could not run:\n{result.stdout}{result.stderr}"
+    result = trees.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rfE",
+                        "--tb=line", "--stage", broken.stage, *paths], cwd=lab.ROOT,
+                       env={**os.environ, "LAB_BIN": str(folder), "LAB_STAGES": ""})
+    assert result.returncode in (0, 1), f"pytest could not run:\n{result.stdout}"
     missing = re.search("StartError|FileNotFoundError", result.stdout)
     assert not missing, f"there was no server to test:\n{result.stdout[-4000:]}"
     found = re.findall(r"^(?:FAILED|ERROR) \S*?(test_\w+\.py::\w+)", result.stdout, re.MULTILINE)

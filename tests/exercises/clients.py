@@ -92,6 +92,15 @@ def stream_of_answers(sock: socket.socket, count: int) -> None:
         got += piece
 
 
+def closes_a_silent_client(stage: str) -> None:
+    with lab.Server(stage, "--idle-timeout", "0.5") as server, server.connect("http") as sock:
+        began = time.monotonic()
+        sock.settimeout(5)
+        assert sock.recv(1) == b"", "the server said something"
+        passed = time.monotonic() - began
+        assert 0.4 < passed < 4, f"closed after {passed:.2f} s"
+
+
 # ---- strace --------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,6 @@ BINARIES names what must be built.
 from __future__ import annotations
 
 import concurrent.futures
-import dataclasses
 import importlib
 import os
 import pathlib
@@ -26,15 +25,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import lab  # noqa: E402  (found through the line above)
+import trees  # noqa: E402
+from trees import Failure  # noqa: E402
 
 OUTPUT = lab.ROOT / "build" / "exercises"
 SOLUTIONS = lab.ROOT / "notes" / "solutions"
-SOURCES = ("Makefile", "common", *lab.STAGES)
+OBJECTS = "build/obj/g++"
 IDS = sorted(path.stem.removeprefix("check_") for path in HERE.glob("check_*.py"))
-
-
-class Failure(Exception):
-    """What is wrong with an exercise, in a sentence for its author."""
 
 
 def module_of(name: str):
@@ -84,50 +81,13 @@ def check(name: str, all_points: bool = True) -> int:
 # ---- the checks, checked -------------------------------------------------------------------------
 
 
-def run(command: list, **kwargs) -> subprocess.CompletedProcess:
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors="replace", check=False, **kwargs)
-
-
-def pristine() -> pathlib.Path:
-    """A copy of the sources and objects as they are: what others do meanwhile changes nothing."""
-    tree = OUTPUT / "untouched"
-    shutil.rmtree(OUTPUT, ignore_errors=True)
-    tree.mkdir(parents=True)
-    for source in (*SOURCES, "build/obj/g++"):
-        path = lab.ROOT / source
-        if path.is_dir():
-            shutil.copytree(path, tree / source)
-        elif path.exists():
-            shutil.copy2(path, tree / source)
-    return tree
-
-
-def patched(patch: pathlib.Path, untouched: pathlib.Path) -> pathlib.Path:
-    """A copy with that patch. Times are kept, so that make compiles only what the patch touches."""
-    tree = OUTPUT / patch.stem
-    shutil.copytree(untouched, tree)
-    with open(patch, encoding="utf-8") as lines:
-        applied = run(["patch", "-p1", "--forward", "--batch", "--no-backup-if-mismatch"],
-                      stdin=lines, cwd=tree)
-    if applied.returncode != 0:
-        raise Failure(f"{patch.relative_to(lab.ROOT)} no longer applies: the code it changes has "
-                      f"changed. Solve the exercise anew in it.\n{applied.stdout}")
-    return tree
-
-
 def build(tree: pathlib.Path, name: str) -> None:
-    env = {k: v for k, v in os.environ.items()
-           if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "SAN", "BUILD", "LAB_BIN")}
-    binaries = [f"build/{binary}" for binary in module_of(name).BINARIES]
-    made = run(["make", "-s", "CXX=g++", *binaries], cwd=tree, env=env)
-    if made.returncode != 0:
-        raise Failure(f"{tree.name} does not compile:\n{made.stdout}")
+    trees.make(tree, "CXX=g++", *(f"build/{binary}" for binary in module_of(name).BINARIES))
 
 
 def outcome(tree: pathlib.Path, name: str) -> subprocess.CompletedProcess:
-    result = run([sys.executable, "-B", __file__, "probe", name], timeout=120,
-                 env={**os.environ, "LAB_BIN": str(tree / "build")})
+    result = trees.run([sys.executable, "-B", __file__, "probe", name], timeout=120,
+                       env={**os.environ, "LAB_BIN": str(tree / "build")})
     if "exercise " + name not in result.stdout:
         raise Failure(f"the check of {name} broke down:\n{result.stdout}")
     return result
@@ -136,7 +96,9 @@ def outcome(tree: pathlib.Path, name: str) -> subprocess.CompletedProcess:
 def verify_patch(patch: pathlib.Path, untouched: pathlib.Path) -> str:
     """One solution, or one wrong solution."""
     name, right = patch.stem[:3], patch.parent == SOLUTIONS
-    tree = patched(patch, untouched)
+    tree = OUTPUT / patch.stem
+    trees.copy(tree, OBJECTS, untouched)
+    trees.apply(patch, tree)
     build(tree, name)
     result = outcome(tree, name)
     if right and result.returncode != 0:
@@ -157,7 +119,9 @@ def verify_untouched(name: str, untouched: pathlib.Path) -> str:
 
 def verify(names: list[str]) -> int:
     wanted = names or IDS
-    untouched = pristine()
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    untouched = OUTPUT / "untouched"
+    trees.copy(untouched, OBJECTS)  # what is edited meanwhile changes nothing
     # More than cores: most checks wait rather than work.
     with concurrent.futures.ThreadPoolExecutor((os.cpu_count() or 1) + 2) as pool:
         jobs = {}
@@ -167,7 +131,7 @@ def verify(names: list[str]) -> int:
             for patch in (SOLUTIONS / f"{name}.patch", *wrong):
                 jobs[pool.submit(verify_patch, patch, untouched)] = patch.stem
         failed = report(jobs)
-        # Not earlier: the copies above want the folder as it was.
+        # Not earlier: the copies above want its objects as they were.
         failed += report({pool.submit(verify_untouched, name, untouched): name
                           for name in wanted})
     print(f"{len(wanted)} exercises: " + (f"{failed} failures" if failed else "all hold"))
