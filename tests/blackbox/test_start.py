@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -11,6 +12,7 @@ import time
 import pytest
 
 import lab
+import load
 import wire
 from conftest import eventually
 from wire import request
@@ -133,37 +135,30 @@ def test_port_0_twice(start):
     assert wire.exchange(two, b"a", "text") == wire.exchange(one, b"a", "text") == b"A"
 
 
-def test_restart_at_once(stage, start):
-    """Fails without SO_REUSEADDR: after kill -9 the old connections hold the port in TIME_WAIT."""
-    first = start()
-    ports = [f"--{name}-port={number}" for name, number in first.ports.items()]
-    clients = [wire.connect(first) for _ in range(3)]
-    for client in clients:
-        client.send(request("GET", "/hello"))
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_restart_at_once(start, number):
+    """Fails without SO_REUSEADDR: connections that the old server closed are in TIME_WAIT, and
+    those that are open outlive a killed one for a while."""
+    server = start()
+    clients = [wire.connect(server) for _ in range(10)]
+    for at, client in enumerate(clients):
+        client.send(request("GET", "/hello", *(["Connection: close"] if at % 2 else [])))
         assert client.read_response().status == 200
-    first.kill()
-    second = start(*ports)  # a later flag wins over the port 0 that the harness asks for
-    assert second.ports == first.ports
-    assert wire.exchange(second, b"a", "text") == b"A"
+    server.signal(number)
+    server.wait()
+    again = start(*(f"--{name}-port={number}" for name, number in server.ports.items()))
+    assert again.ports == server.ports  # a later flag wins over the port 0 of the harness
+    assert wire.exchange(again, b"a", "text") == b"A"
     for client in clients:
         client.close()
 
 
-def listening_ports(pid: int) -> list[int]:
-    """By /proc, for a server that has no stdout to say it: in the order of the descriptors."""
-    inodes = {}
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        for line in list(table)[1:]:
-            fields = line.split()
-            if fields[3] == "0A":
-                inodes[f"socket:[{fields[9]}]"] = int(fields[1].split(":")[1], 16)
-    links = []
-    for fd in sorted(map(int, os.listdir(f"/proc/{pid}/fd"))):
-        try:
-            links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
-        except FileNotFoundError:
-            pass
-    return [inodes[link] for link in links if link in inodes]
+def test_listening_means_listening(start):
+    """Fails where the line is printed before the socket accepts: lab.Server returns at once."""
+    for _ in range(5):
+        server = start()
+        for port in ("text", "http"):
+            socket.create_connection((server.host, server.ports[port]), timeout=1).close()
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"],
@@ -175,8 +170,8 @@ def test_closed_standard_descriptors(stage, closed):
          "--http-port=0"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL)
     try:
-        eventually(lambda: len(listening_ports(server.pid)) >= 2, 20, "two listeners")
-        ports = listening_ports(server.pid)
+        eventually(lambda: len(load.listening_ports(server.pid)) >= 2, 20, "two listeners")
+        ports = load.listening_ports(server.pid)
         assert not any(os.readlink(f"/proc/{server.pid}/fd/{fd}").startswith("socket:")
                        for fd in range(3) if os.path.exists(f"/proc/{server.pid}/fd/{fd}"))
         answers = []
