@@ -332,9 +332,9 @@ class Note:
     def output(self, typed: list[str], old: list[str], options: dict[str, str]) -> list[str]:
         commands = "\n".join(typed[2:-1])
         if self.outputs is not None:
-            if commands not in self.outputs:
+            if not self.outputs.get(commands):
                 raise NoteError("the original runs no such commands")
-            return self.outputs[commands]
+            return self.outputs[commands].pop(0)
         missing = [name for name in options.get("needs", "").split(",")
                    if name and not available(name)]
         if self.shell is None or missing:
@@ -347,9 +347,10 @@ class Note:
         return fenced("text", self.shell.run(commands, float(options.get("seconds", 30))))
 
 
-def outputs_of(lines: list[str]) -> dict[str, list[str]]:
-    """Of a rendered note: commands -> the output block behind them, empty if there is none."""
-    found = {}
+def outputs_of(lines: list[str]) -> dict[str, list[list[str]]]:
+    """Of a rendered note: commands -> the output blocks behind them, empty where there is none.
+    Commands may come several times, each time with another output."""
+    found: dict[str, list[list[str]]] = {}
     for at, line in enumerate(lines):
         directive = DIRECTIVE.match(line)
         if not directive or directive[1] != "run":
@@ -357,7 +358,7 @@ def outputs_of(lines: list[str]) -> dict[str, list[str]]:
         behind = fence_end(lines, at + 1)
         shown = "quiet" not in directive[2] and lines[behind:behind + 1] == ["```text"]
         end = fence_end(lines, behind) if shown else behind
-        found["\n".join(lines[at + 2:behind - 1])] = lines[behind:end]
+        found.setdefault("\n".join(lines[at + 2:behind - 1]), []).append(lines[behind:end])
     return found
 
 

@@ -191,6 +191,13 @@ def test_translation_takes_the_outputs_of_its_original(tmp_path):
     assert "the original runs no such commands" in str(other.problems[0])
 
 
+def test_translation_takes_the_outputs_in_their_order(tmp_path):
+    """Catches a translation that shows for a command that comes twice one of its outputs twice."""
+    text = "<!-- run -->\n```sh\necho $RANDOM\n```\n" * 2
+    original = render(tmp_path, text).text
+    assert render(tmp_path, text, "zh.md", original).text == original
+
+
 # ---- finding definitions -------------------------------------------------------------------------
 
 SOURCE = '''#include "x.h"
