@@ -130,13 +130,14 @@ def free_port() -> int:
 class Peer:
     """nginx or lighttpd: one process, one connection table, answering GET /hello."""
 
-    def __init__(self, program: str, wrapper, pin):
+    def __init__(self, program: str, wrapper=(), pin=None, files: int = 12000):
         template, flags = PEERS[program]
+        self.name = program
         self._folder = tempfile.TemporaryDirectory(prefix="bench-")
         folder = pathlib.Path(self._folder.name)
         folder.chmod(0o755)
         self.http_port = free_port()
-        files = min(12000, limit_of_files())
+        files = min(files, limit_of_files())
         (folder / "hello").write_text("hello, world\n")
         config = folder / "config"
         config.write_text(template.format(folder=folder, port=self.http_port, files=files,

@@ -16,17 +16,15 @@ import contextlib
 import multiprocessing
 import pathlib
 import resource
-import shutil
-import signal
 import socket
 import struct
-import subprocess
 import sys
-import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS), str(TESTS / "bench")]
 import lab  # noqa: E402
+import targets  # noqa: E402
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: lab\r\n\r\n"
 BODY = b"hello, world\n"
@@ -34,55 +32,9 @@ IP_BIND_ADDRESS_NO_PORT = 24
 PER_ADDRESS = 2000  # clients per source address: far fewer than it has ports
 SPARE = 200  # descriptors of either process that are not connections
 
-NGINX_CONF = """
-daemon off; master_process off; pid {folder}/pid; error_log {folder}/log;
-events {{ worker_connections {connections}; }}
-http {{
-  access_log off; keepalive_timeout 600; keepalive_requests 1000000;
-  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{
-    listen 127.0.0.1:{port} backlog=4096;
-    location = /hello {{ default_type text/plain; return 200 "hello, world\\n"; }}
-  }}
-}}
-"""
-
 
 class LostAnswer(Exception):
     """A client was not served."""
-
-
-class Nginx(lab.Server):
-    """One nginx process that answers GET /hello."""
-
-    def __init__(self, connections: int):
-        self.name = "nginx"
-        self._folder = tempfile.TemporaryDirectory()
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.ports = {"http": probe.getsockname()[1]}
-        conf = pathlib.Path(self._folder.name) / "nginx.conf"
-        # It closes idle connections when fewer than a sixteenth of this are left.
-        conf.write_text(NGINX_CONF.format(folder=self._folder.name, port=self.http_port,
-                                          connections=2 * connections), encoding="ascii")
-        self.process = subprocess.Popen(["nginx", "-c", conf], stderr=subprocess.DEVNULL)
-        self._wait_until_it_listens()
-
-    def _wait_until_it_listens(self) -> None:
-        for _ in range(500):
-            with contextlib.suppress(ConnectionRefusedError):
-                socket.create_connection(("127.0.0.1", self.http_port)).close()
-                return
-            time.sleep(0.01)
-        raise lab.StartError("nginx does not listen")
-
-    def __enter__(self) -> Nginx:
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
-        self._folder.cleanup()
 
 
 def ask(sock: socket.socket) -> None:
@@ -132,7 +84,7 @@ def measure(server, count: int) -> str:
     """One row of the table. Raises LostAnswer or OSError when a client was not served."""
     with connect(server.http_port, 0) as first:
         ask(first)
-    before = server.resident()
+    before = targets.resident(server.pid)
     ours, theirs = multiprocessing.Pipe()
     healthy = multiprocessing.Process(target=healthy_client, args=(server.http_port, theirs))
     healthy.start()
@@ -143,7 +95,7 @@ def measure(server, count: int) -> str:
                 socks.append(clients.enter_context(connect(server.http_port, index)))
             for sock in socks:
                 ask(sock)
-            memory = (server.resident() - before) / count
+            memory = (targets.resident(server.pid) - before) / count
             for sock in socks:
                 ask(sock)
             ours.send("stop")
@@ -173,8 +125,9 @@ def main() -> int:
           f" {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8}   of one healthy client", flush=True)
     servers = [lambda stage=stage: lab.Server(stage, "--max-connections", count + SPARE,
                                               "--idle-timeout", 600) for stage in lab.STAGES]
-    if shutil.which("nginx"):
-        servers.append(lambda: Nginx(count))
+    if targets.which("nginx"):
+        # It closes idle connections when fewer than a sixteenth of its descriptors are left.
+        servers.append(lambda: targets.Peer("nginx", files=2 * count))
     failed = 0
     for start in servers:
         with start() as server:
