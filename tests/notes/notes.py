@@ -64,6 +64,7 @@ class Problem:
     note: str
     line: int
     what: str
+    written: int = 0  # its line once the note is written anew; 0: writing it mends this
 
     def __str__(self) -> str:
         return f"{self.note}:{self.line}: {self.what}"
@@ -259,7 +260,7 @@ class Note:
                     end = max(fence_end(self.lines, at), at + 1)
                     block = self.lines[at:end]
             except NoteError as error:
-                self.problems.append(Problem(self.name, at + 1, str(error)))
+                self.problems.append(Problem(self.name, at + 1, str(error), len(result) + 1))
                 end, block = at + 1, [self.lines[at]]
             result += block
             at = end
@@ -521,11 +522,14 @@ def check(tree: Tree, run: bool) -> list[Problem]:
 
 
 def write(tree: Tree, paths: list[pathlib.Path], run: bool) -> list[Problem]:
-    """Refreshes the notes; returns what could not be followed."""
+    """Refreshes the notes; returns what could not be followed, a failing command for one."""
+    problems = []
     for path, rendered in render_all(tree, paths, run).items():
         if rendered.text != path.read_text(encoding="utf-8"):
             path.write_text(rendered.text, encoding="utf-8")
-    return [p for path in paths for p in Note(tree, path).render().problems]
+        problems += [dataclasses.replace(problem, line=problem.written)
+                     for problem in rendered.problems if problem.written]
+    return problems
 
 
 def main() -> int:
