@@ -56,6 +56,12 @@ def test_a_note(visit, path):
     page.wait(lambda: page.driver.current_url.endswith("/" + other), "the translation")
 
 
+def test_no_space_within_chinese():
+    """Fails where the end of a line becomes a space in the middle of a Chinese sentence."""
+    for page in make_site.SITE.glob("notes/zh/**/index.html"):
+        assert not re.search(r"[一-鿿，。；：、]\n[一-鿿]", page.read_text(encoding="utf-8")), page
+
+
 def test_dark_mode(visit):
     """Fails where the site does not follow what the system prefers."""
     page = visit("")
@@ -66,14 +72,45 @@ def test_dark_mode(visit):
     assert grounds[0] != grounds[1]
 
 
-def test_search(visit):
-    """Fails where the index is not built, not found, or searched by nothing."""
-    page = visit("")
+def search(page, query: str) -> list[tuple[str, list[str]]]:
+    """For each result: where it leads, and what is marked in it."""
     page.run("document.querySelector('.md-search__input').focus()")
-    page.press("recvfrom")
-    found = "return document.querySelectorAll('.md-search-result__link').length"
-    page.wait(lambda: page.run(found), "results")
+    page.press(query)
+    found = page.wait(lambda: page.run("""
+        return [...document.querySelectorAll(".md-search-result__link")].map((link) =>
+            [link.href, [...link.querySelectorAll("mark")].map((mark) => mark.textContent)])"""),
+                      f"results for {query}")
     page.press(Keys.ESCAPE)
+    return found
+
+
+def test_search(visit):
+    """Fails where the index is not built, not found, or searched by nothing; or where an English
+    reader gets every page in Chinese, too."""
+    found = search(visit(""), "recvfrom")
+    assert not [url for url, _ in found if "/zh/" in url]
+
+
+def test_search_in_chinese(visit):
+    """Fails where Chinese is cut into words at spaces only, so that a word is found at the start of
+    a sentence at most, or where pages are found that have its characters but not the word."""
+    found = search(visit("notes/zh/"), "监听套接字")
+    assert len(found) > 3
+    for url, marked in found:
+        page = make_site.SITE / urllib.parse.urlsplit(url).path.strip("/") / "index.html"
+        assert "监听套接字" in re.sub(r"<[^>]*>", "", page.read_text(encoding="utf-8")), url
+    assert any("监听" in marked for _, marked in found)
+    assert search(visit("notes/zh/"), "smuggling"), "what is there in English only"
+
+
+def test_labels_in_chinese(visit):
+    """Fails where the theme speaks English on Chinese pages, or Chinese on English ones."""
+    labels = """return [
+        document.querySelector(".md-search__input").placeholder,
+        document.querySelector(".md-nav--secondary > .md-nav__title").textContent]"""
+    for path, wanted in (("notes/zh/00_sockets/", ["搜索", "目录"]),
+                         ("notes/00_sockets/", ["Search", "Table of contents"])):
+        assert [label.strip() for label in visit(path).run(labels)] == wanted
 
 
 def test_a_quote_leads_to_its_lines(visit):

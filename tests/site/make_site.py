@@ -41,6 +41,9 @@ MERMAID_SHA256 = "ef04f7e13234a4405e105a22e33faf86e49d74687abd44cc59da89d920deda
 
 FENCE = re.compile(r"^\s*(```+|~~~+)")
 LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
+# The end of a line is a space, but not where Chinese goes on.
+NO_SPACE = re.compile(r"[，。、：；？！）》”]\n(?!\d+\. |[-*+] |[#|<>\s])."
+                      r"|[一-鿿]\n[一-鿿“（《]")
 
 
 # ---- Mermaid -------------------------------------------------------------------------------------
@@ -140,7 +143,10 @@ class Pages:
         for line, code in outside_fences(text):
             if not code and re.fullmatch(r"\s*<!--.*-->\s*", line):
                 continue  # what the notes' own program reads
-            lines.append(line if code else LINK.sub(rewrite, line))
+            if not code and lines and NO_SPACE.match(f"{lines[-1][-1:]}\n{line}"):
+                lines[-1] += LINK.sub(rewrite, line)
+            else:
+                lines.append(line if code else LINK.sub(rewrite, line))
         return with_translation(path, "\n".join(lines).strip() + "\n")
 
     def listing(self, path: str) -> str:
@@ -152,14 +158,15 @@ class Pages:
 
 
 def with_translation(path: str, text: str) -> str:
-    """Behind the title: a link to the same note in the other language, if there is one."""
+    """Behind the title, and nowhere else: a link to the same note in the other language."""
     folder, name = os.path.split(path)
     other, label = (("..", "English") if folder == "notes/zh" else ("zh", "中文"))
     there = os.path.normpath(os.path.join(folder, other, name))
     if folder not in ("notes", "notes/zh") or not (ROOT / there).exists():
         return text
-    title, _, rest = text.partition("\n")
-    return f"{title}\n\n[{label}]({other}/{name}){{ .translation }}\n{rest}"
+    link = f"[{label}]({other}/{name})"
+    title, _, rest = text.replace(f"\n{link}\n", "", 1).partition("\n")
+    return f"{title}\n\n{link}{{ .translation }}\n{rest}"
 
 
 def source_page(path: str, text: str) -> str:
@@ -268,14 +275,24 @@ def sources_page(pages: Pages) -> str:
 
 
 def finish() -> None:
-    """What mkdocs cannot be told: a page's language, and that source files are not searched."""
-    for page in (SITE / "notes" / "zh").glob("**/*.html"):
-        text = page.read_text(encoding="utf-8")
-        page.write_text(text.replace('<html lang="en"', '<html lang="zh"', 1), encoding="utf-8")
+    """What mkdocs cannot be told: source files are not searched, and the languages apart. Chinese
+    pages find English ones that have no Chinese edition, too."""
     index = SITE / "search" / "search_index.json"
     found = json.loads(index.read_text(encoding="utf-8"))
-    found["docs"] = [d for d in found["docs"] if not d["location"].startswith("src/")]
-    index.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+    translated = {f"{p.parent.relative_to(SITE)}/".replace("/zh/", "/", 1)
+                  for p in (SITE / "notes" / "zh").glob("**/index.html")}
+    english, chinese = [], []
+    for doc in found["docs"]:
+        page = doc["location"].partition("#")[0]
+        if page.startswith("notes/zh/"):
+            chinese.append(doc)
+        elif not page.startswith("src/"):
+            english.append(doc)
+            if page not in translated:
+                chinese.append(doc)
+    for name, docs in (("search_index", english), ("zh", chinese)):
+        text = json.dumps(found | {"docs": docs}, ensure_ascii=False)
+        index.with_stem(name).write_text(text, encoding="utf-8")
 
 
 def build() -> int:
