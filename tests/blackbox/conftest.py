@@ -96,18 +96,16 @@ class TestedServer(lab.Server):
 
 
 @pytest.fixture
-def start(stage, request):
-    """start(*flags, **kwargs) -> lab.Server: this stage, ended and checked after the test."""
+def launch(request):
+    """launch(name, *flags, **kwargs) -> lab.Server: a stage or evhttp_server, ended and checked
+    after the test."""
     servers: list[TestedServer] = []
     request.node.servers = servers
 
-    def factory(*flags, **kwargs) -> TestedServer:
-        threads = request.config.getoption("--threads")
-        if threads > 1 and "--threads" not in flags:
-            flags = (*flags, "--threads", str(threads))
-        server = TestedServer(stage, *flags, **kwargs)
-        servers.append(server)
-        return server
+    def factory(name: str, *flags, **kwargs) -> TestedServer:
+        ports = ("http",) if name == "evhttp_server" else ("text", "http")
+        servers.append(TestedServer(name, *flags, ports=ports, **kwargs))
+        return servers[-1]
 
     yield factory
     faults = []
@@ -118,6 +116,18 @@ def start(stage, request):
         server.shut()
     if faults:
         pytest.fail("\n".join([*faults, *request.node.printed]), pytrace=False)
+
+
+@pytest.fixture
+def start(stage, launch, request):
+    """start(*flags, **kwargs) -> lab.Server: the stage whose turn it is, by launch."""
+    def factory(*flags, **kwargs) -> TestedServer:
+        threads = request.config.getoption("--threads")
+        if threads > 1 and "--threads" not in flags:
+            flags = (*flags, "--threads", str(threads))
+        return launch(stage, *flags, **kwargs)
+
+    return factory
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import threading
 
 import pytest
 
-import conftest
 import lab
 
 SERVERS = (*lab.STAGES, "evhttp_server")
@@ -33,13 +32,9 @@ def curl(*flags, **kwargs) -> subprocess.CompletedProcess:
 
 
 @pytest.fixture
-def target(request):
-    ports = ("text", "http") if request.param in lab.STAGES else ("http",)
-    server = conftest.TestedServer(request.param, "--auth", "lab:secret", ports=ports)
-    yield f"http://localhost:{server.http_port}"
-    faults = server.finish()
-    server.shut()
-    assert not faults
+def target(launch, request):
+    server = launch(request.param, "--auth", "lab:secret")
+    return f"http://localhost:{server.http_port}"
 
 
 @pytest.mark.parametrize("target", SERVERS, indirect=True)

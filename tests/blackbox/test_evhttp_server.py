@@ -6,14 +6,13 @@ What evhttp does otherwise than the shared parser is not tested here; notes/05_e
 from __future__ import annotations
 
 import base64
-import json
+import functools
 import signal
 import subprocess
 import time
 
 import pytest
 
-import conftest
 import lab
 import wire
 
@@ -21,47 +20,31 @@ NAME = "evhttp_server"
 
 
 @pytest.fixture
-def evhttp():
-    """evhttp(*flags) -> a running evhttp_server, ended and checked after the test."""
-    servers = []
-
-    def start(*flags, **kwargs) -> conftest.TestedServer:
-        servers.append(conftest.TestedServer(NAME, *flags, ports=("http",), **kwargs))
-        return servers[-1]
-
-    yield start
-    faults = [fault for server in servers for fault in server.finish()]
-    for server in servers:
-        server.shut()
-    assert not faults
-
-
-def ask(server, data: bytes, head: bool = False) -> wire.Response:
-    with wire.connect(server) as client:
-        client.send(data)
-        return client.read_response(head)
+def evhttp(launch):
+    """evhttp(*flags) -> a running evhttp_server."""
+    return functools.partial(launch, NAME)
 
 
 def open_connections(server) -> int:
-    return json.loads(ask(server, wire.request("GET", "/stats")).body)["connections_open"]
+    return wire.stats(server)["connections_open"]
 
 
 def test_routes(evhttp):
     """Fails where the evhttp engine asks other routes than the stages do."""
     server = evhttp()
     binary = bytes(range(256)) * 40
-    typed = ask(server, wire.request("POST", "/echo", "Content-Type: a/b", body=binary))
+    typed = wire.ask(server, wire.request("POST", "/echo", "Content-Type: a/b", body=binary))
     assert (typed.status, typed.body, typed.headers["content-type"]) == (200, binary, "a/b")
-    upper = ask(server, wire.request("POST", "/upper", body=binary))
+    upper = wire.ask(server, wire.request("POST", "/upper", body=binary))
     assert upper.body == bytes(b - 32 if 97 <= b <= 122 else b for b in binary)
     assert upper.headers["content-type"] == "application/octet-stream"
-    assert ask(server, wire.request("GET", "/upper?text=abc%20d+e")).body == b"ABC D E"
-    assert ask(server, wire.request("GET", "/upper")).status == 400
-    assert ask(server, wire.request("GET", "/none")).status == 404
-    assert NAME.encode() in ask(server, wire.request("GET", "/")).body
-    refused = ask(server, wire.request("PATCH", "/upper"))
+    assert wire.ask(server, wire.request("GET", "/upper?text=abc%20d+e")).body == b"ABC D E"
+    assert wire.ask(server, wire.request("GET", "/upper")).status == 400
+    assert wire.ask(server, wire.request("GET", "/none")).status == 404
+    assert NAME.encode() in wire.ask(server, wire.request("GET", "/")).body
+    refused = wire.ask(server, wire.request("PATCH", "/upper"))
     assert (refused.status, refused.headers["allow"]) == (405, "GET, HEAD, POST")
-    assert ask(server, wire.request("OPTIONS", "*")).status == 204
+    assert wire.ask(server, wire.request("OPTIONS", "*")).status == 204
 
 
 @pytest.mark.parametrize("path", ["/", "/hello", "/stats", "/upper?text=ab"])
@@ -72,7 +55,7 @@ def test_head_and_connect_tell_the_length(evhttp, path):
         client.send(wire.request("HEAD", path) + wire.request("GET", "/hello"))
         assert int(client.read_response(head=True).headers["content-length"]) > 0
         assert client.read_response().body == b"hello, world\n"
-    connect = ask(server, b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n")
+    connect = wire.ask(server, b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n")
     assert (connect.status, connect.body) == (405, b"405 Method Not Allowed\r\n")
 
 
@@ -92,23 +75,23 @@ def test_auth(evhttp):
     server = evhttp("--auth", "lab:secret")
     right = "Authorization: Basic " + base64.b64encode(b"lab:secret").decode()
     wrong = "Authorization: Basic " + base64.b64encode(b"lab:secreT").decode()
-    assert ask(server, wire.request("GET", "/hello")).status == 200
-    assert ask(server, wire.request("GET", "/", right)).status == 200
+    assert wire.ask(server, wire.request("GET", "/hello")).status == 200
+    assert wire.ask(server, wire.request("GET", "/", right)).status == 200
     for fields in ((), (wrong,)):
-        refused = ask(server, wire.request("GET", "/", *fields))
+        refused = wire.ask(server, wire.request("GET", "/", *fields))
         assert refused.status == 401 and refused.headers["www-authenticate"].startswith("Basic ")
 
 
 def test_limits(evhttp):
     """Fails where a limit was not handed to evhttp, or is off by one."""
     server = evhttp("--max-body", "1000")
-    assert ask(server, wire.request("POST", "/echo", body=b"x" * 1000)).status == 200
-    assert ask(server, wire.request("POST", "/echo", body=b"x" * 1001)).status == 413
+    assert wire.ask(server, wire.request("POST", "/echo", body=b"x" * 1000)).status == 200
+    assert wire.ask(server, wire.request("POST", "/echo", body=b"x" * 1001)).status == 413
     filler = wire.chunked(b"x" * 600, b"x" * 600)
     chunked = wire.request("POST", "/echo", "Transfer-Encoding: chunked") + filler
-    assert ask(server, chunked).status == 413
-    assert ask(server, wire.request("GET", "/hello", "A: " + "x" * 15000)).status == 200
-    assert ask(server, wire.request("GET", "/hello", "A: " + "x" * 30000)).status == 400
+    assert wire.ask(server, chunked).status == 413
+    assert wire.ask(server, wire.request("GET", "/hello", "A: " + "x" * 15000)).status == 200
+    assert wire.ask(server, wire.request("GET", "/hello", "A: " + "x" * 30000)).status == 400
 
 
 def test_idle_connections_are_closed(evhttp):
@@ -195,8 +178,8 @@ def test_threads(evhttp):
     """Fails (ThreadSanitizer) where two loops share what is not theirs; a drain ends all of them."""
     server = evhttp("--threads", "4")
     for _ in range(40):
-        assert ask(server, wire.request("GET", "/hello")).status == 200
-    stats = json.loads(ask(server, wire.request("GET", "/stats")).body)
+        assert wire.ask(server, wire.request("GET", "/hello")).status == 200
+    stats = wire.stats(server)
     assert (stats["requests"], stats["connections_accepted"]) == (40, 41)
     assert server.stop() == 0
 

@@ -16,13 +16,6 @@ PLAIN = "text/plain; charset=utf-8"
 BINARY = bytes(range(256)) * 40
 
 
-def ask(server, data: bytes, head: bool = False) -> wire.Response:
-    """One request on a connection of its own."""
-    with wire.connect(server) as client:
-        client.send(data)
-        return client.read_response(head)
-
-
 ROUTES = {
     "hello": (request("GET", "/hello"), 200, PLAIN, b"hello, world\n"),
     "hello-with-query": (request("GET", "/hello?a=b"), 200, PLAIN, b"hello, world\n"),
@@ -55,7 +48,7 @@ ROUTES = {
 def test_route(server, route):
     """Fails where a route answers another status, type or body."""
     data, status, content_type, body = ROUTES[route]
-    answer = ask(server, data)
+    answer = wire.ask(server, data)
     assert (answer.status, answer.headers["content-type"], answer.body) == (
         status, content_type, body)
 
@@ -68,7 +61,7 @@ def test_method_not_allowed(server):
     """Fails where a known path with another method is a 404, or the Allow field lies."""
     for path, allowed in ALLOW.items():
         for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS"):
-            answer = ask(server, request(method, path))
+            answer = wire.ask(server, request(method, path))
             if method in allowed:
                 assert answer.status in (200, 400), (method, path)
                 continue
@@ -78,7 +71,7 @@ def test_method_not_allowed(server):
 
 def test_options_for_the_server(server):
     """Fails where OPTIONS * is refused, or a 204 carries a body's length."""
-    answer = ask(server, request("OPTIONS", "*"))
+    answer = wire.ask(server, request("OPTIONS", "*"))
     assert answer.status == 204 and "GET" in answer.headers["allow"]
     assert "content-length" not in answer.headers
 
@@ -103,12 +96,13 @@ def test_head_is_get_without_the_body(server, path):
 
 def test_head_of_post_only(server):
     """Fails where HEAD /echo is answered as if there were a GET."""
-    assert ask(server, request("HEAD", "/echo"), head=True).status == 405
+    assert wire.ask(server, request("HEAD", "/echo"), head=True).status == 405
 
 
 def test_date(server):
     """Fails on a missing, malformed or stale Date."""
-    sent = email.utils.parsedate_to_datetime(ask(server, request("GET", "/hello")).headers["date"])
+    answer = wire.ask(server, request("GET", "/hello"))
+    sent = email.utils.parsedate_to_datetime(answer.headers["date"])
     assert abs(sent.timestamp() - time.time()) < 30
 
 
@@ -169,10 +163,10 @@ def test_auth(start, field, status):
     """Fails where a wrong password, or a part of the right one, opens a route."""
     server = start("--auth", "ada:love lace:1")
     for method, path in (("GET", "/"), ("GET", "/stats"), ("GET", "/nowhere"), ("POST", "/echo")):
-        answer = ask(server, request(method, path, field))
+        answer = wire.ask(server, request(method, path, field))
         assert answer.status == (404 if (status, path) == (200, "/nowhere") else status), path
         assert answer.headers.get("www-authenticate", "").startswith("Basic ") == (status == 401)
-    assert ask(server, request("GET", "/hello", field)).status == 200
+    assert wire.ask(server, request("GET", "/hello", field)).status == 200
 
 
 def test_auth_keeps_the_connection(start):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import subprocess
@@ -11,37 +10,11 @@ import time
 
 import pytest
 
-import conftest
 import lab
 import wire
 
 LIBEVENT = ("03_libevent_raw", "04_bufferevent_http", "evhttp_server")
 KNOBS = ("--backend=select", "--changelist", "--libevent-debug", "--count-memory")
-
-
-def ports_of(name: str) -> tuple[str, ...]:
-    return ("http",) if name == "evhttp_server" else ("text", "http")
-
-
-@pytest.fixture
-def start():
-    servers = []
-
-    def factory(name, *flags, **kwargs) -> conftest.TestedServer:
-        servers.append(conftest.TestedServer(name, *flags, ports=ports_of(name), **kwargs))
-        return servers[-1]
-
-    yield factory
-    faults = [fault for server in servers for fault in server.finish()]
-    for server in servers:
-        server.shut()
-    assert not faults
-
-
-def stats(server) -> dict:
-    with wire.connect(server) as client:
-        client.send(wire.request("GET", "/stats"))
-        return json.loads(client.read_response().body)
 
 
 def converse(server) -> None:
@@ -64,46 +37,46 @@ def epoll_trees(server) -> list[str]:
 @pytest.mark.parametrize("backend, call", [("epoll", "epoll_wait"), ("poll", "poll"),
                                            ("select", "select")])
 @pytest.mark.parametrize("name", LIBEVENT)
-def test_backend(start, name, backend, call):
+def test_backend(launch, name, backend, call):
     """Fails where the flag is accepted and epoll used all the same."""
-    server = start(name, "--backend", backend)
+    server = launch(name, "--backend", backend)
     converse(server)
     assert bool(epoll_trees(server)) == (backend == "epoll"), call
 
 
 @pytest.mark.parametrize("name", LIBEVENT)
-def test_debug(start, name):
+def test_debug(launch, name):
     """Fails where an event is freed, or set up anew, behind libevent's back: it aborts then."""
-    server = start(name, "--libevent-debug")
+    server = launch(name, "--libevent-debug")
     for _ in range(5):
         converse(server)
     assert "event_add: event: 0x" in server.stderr()
 
 
 @pytest.mark.parametrize("name", LIBEVENT)
-def test_memory(start, name):
+def test_memory(launch, name):
     """Fails where allocations are counted and releases are not, or neither."""
-    server = start(name, "--count-memory")
-    stats(server)
-    before = stats(server)["libevent_bytes"]
+    server = launch(name, "--count-memory")
+    wire.stats(server)
+    before = wire.stats(server)["libevent_bytes"]
     clients = [wire.connect(server) for _ in range(50)]
-    while stats(server)["connections_open"] < 51:
+    while wire.stats(server)["connections_open"] < 51:
         time.sleep(0.01)
-    during = stats(server)
+    during = wire.stats(server)
     assert during["libevent_bytes_per_connection"] == during["libevent_bytes"] // 51
     if name != "03_libevent_raw":  # its events are embedded: libevent allocates tables only
         assert during["libevent_bytes"] > before + 50 * 200
     for client in clients:
         client.close()
-    while stats(server)["connections_open"] > 1:
+    while wire.stats(server)["connections_open"] > 1:
         time.sleep(0.01)
-    assert stats(server)["libevent_bytes"] < before + 50 * 100
+    assert wire.stats(server)["libevent_bytes"] < before + 50 * 100
 
 
-def epoll_ctls(start, tmp_path, *flags) -> int:
+def epoll_ctls(launch, tmp_path, *flags) -> int:
     """epoll_ctl calls of a keep-alive conversation, as `strace -c` counts them."""
     counts = tmp_path / f"counts{len(flags)}"
-    server = start("03_libevent_raw", *flags,
+    server = launch("03_libevent_raw", *flags,
                    wrapper=("strace", "-f", "-c", "-e", "trace=epoll_ctl", "-o", counts),
                    env={"ASAN_OPTIONS": "detect_leaks=0"})  # two tracers do not get along
     with wire.connect(server) as client:
@@ -119,25 +92,25 @@ def epoll_ctls(start, tmp_path, *flags) -> int:
     return int(row.split()[3])
 
 
-def test_changelist(start, tmp_path):
+def test_changelist(launch, tmp_path):
     """Fails where the flag does not reach the base: a swap is one call then, not two."""
-    plain, listed = epoll_ctls(start, tmp_path), epoll_ctls(start, tmp_path, "--changelist")
+    plain, listed = epoll_ctls(launch, tmp_path), epoll_ctls(launch, tmp_path, "--changelist")
     assert plain > 700 and listed < 0.6 * plain, (plain, listed)
 
 
 @pytest.mark.parametrize("name", [*lab.STAGES, "evhttp_server"])
-def test_heartbeat(start, name):
+def test_heartbeat(launch, name):
     """Fails where the timer strikes once, or only when something else wakes the loop; or prints
     when nobody asked."""
-    server = start(name, "--heartbeat", "0.2")
+    server = launch(name, "--heartbeat", "0.2")
     converse(server)
-    wake_ups = stats(server)["loop_wakeups"]
+    wake_ups = wire.stats(server)["loop_wakeups"]
     time.sleep(1.5)
     os.set_blocking(server.process.stdout.fileno(), False)
     lines = (server.process.stdout.read() or b"").decode().splitlines()
     beats = [line for line in lines if line.startswith("heartbeat: open ")]
     assert 3 <= len(beats) <= 20 and re.search(r"requests 2\d,", beats[-1])
-    assert stats(server)["loop_wakeups"] - wake_ups < 60
+    assert wire.stats(server)["loop_wakeups"] - wake_ups < 60
 
 
 @pytest.mark.parametrize("name", ["01_plain_epoll", "02_epoll_reactor"])

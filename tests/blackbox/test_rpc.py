@@ -6,7 +6,6 @@ import random
 
 import pytest
 
-import conftest
 import wire
 from test_evhttp_client import closed_port, run, scripted
 
@@ -14,13 +13,8 @@ PATH = "/.rpc.Upper"
 
 
 @pytest.fixture
-def server():
-    running = conftest.TestedServer("evhttp_server", "--auth", "lab:secret", "--max-body", "100000",
-                                    ports=("http",))
-    yield running
-    faults = running.finish()
-    running.shut()
-    assert not faults
+def server(launch):
+    return launch("evhttp_server", "--auth", "lab:secret", "--max-body", "100000")
 
 
 def tagged(tag: int, data: bytes) -> bytes:
@@ -33,9 +27,7 @@ def tagged(tag: int, data: bytes) -> bytes:
 
 def ask(server, body: bytes, method="POST", auth=True) -> wire.Response:
     fields = ["Authorization: Basic bGFiOnNlY3JldA=="] if auth else []
-    with wire.connect(server) as client:
-        client.send(wire.request(method, PATH, *fields, body=body))
-        return client.read_response()
+    return wire.ask(server, wire.request(method, PATH, *fields, body=body))
 
 
 @pytest.mark.parametrize("text", ["abc", "", "Hello, 世界", "x" * 70000], ids=str.__len__)

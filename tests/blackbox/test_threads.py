@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import signal
 
@@ -46,9 +45,7 @@ def test_stats_add_up(start):
     server = start(*THREADS)
     for _ in range(60):
         wire.exchange(server, load.HELLO)
-    with wire.connect(server) as client:
-        client.send(wire.request("GET", "/stats"))
-        stats = json.loads(client.read_response().body)
+    stats = wire.stats(server)
     assert stats["connections_accepted"] == 61
     assert stats["requests"] >= 60
 

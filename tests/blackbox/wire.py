@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import json
 import random
 import re
 import select
@@ -182,6 +183,18 @@ def exchange(server, data: bytes, port: str = "http", pieces=None) -> bytes:
         client.send_pieces(pieces or [data])
         client.shutdown()
         return client.read_to_eof()
+
+
+def ask(server, data: bytes, head: bool = False) -> Response:
+    """One request on a connection of its own."""
+    with connect(server) as client:
+        client.send(data)
+        return client.read_response(head)
+
+
+def stats(server) -> dict:
+    """What GET /stats says; the connection that asks counts, too."""
+    return json.loads(ask(server, request("GET", "/stats")).body)
 
 
 def read_late(server, data: bytes, port: str = "http") -> bytes:
