@@ -42,7 +42,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 import cpp
 from lab import LISTENING, STAGES
 
-TRANSLATED = ("README.md", "00_sockets.md", *(f"{stage}.md" for stage in STAGES), "05_evhttp.md")
+TRANSLATED = ("README.md", "00_sockets.md", *(f"{stage}.md" for stage in STAGES), "05_evhttp.md",
+              "exercises.md")
 DIRECTIVE = re.compile(r"^<!-- *(\w+)\b *(.*?) *-->$")
 LINK_LINE = re.compile(r"^\[`[^`]+`\]\([^)]*\)(?: · \[`[^`]+`\]\([^)]*\))?$")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
