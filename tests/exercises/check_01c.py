@@ -3,7 +3,7 @@
 import time
 
 import lab
-from clients import HELLO, settle, stream_of_answers, traced
+from clients import HELLO, ask_hello, settle, stream_of_answers, traced
 
 STAGE = "01_plain_epoll"
 BINARIES = [STAGE]
@@ -14,8 +14,7 @@ def check_flag():
     """Each loop's listeners hang on its tree with EPOLLEXCLUSIVE; the clients do not."""
     with traced(STAGE, "--threads", "2", calls="epoll_ctl,accept4,listen") as (server, trace):
         with server.connect("http") as sock:
-            sock.sendall(HELLO)
-            stream_of_answers(sock, 1)
+            ask_hello(sock)
         settle(trace)
         added = [line for line in trace.lines("epoll_ctl") if "EPOLL_CTL_ADD" in line]
         exclusive = [line for line in added if "EPOLLEXCLUSIVE" in line]

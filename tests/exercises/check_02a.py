@@ -4,7 +4,7 @@ import re
 import time
 
 import lab
-from clients import HELLO, closes_a_silent_client, settle, stream_of_answers, traced
+from clients import ask_hello, closes_a_silent_client, settle, traced
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]
@@ -22,9 +22,7 @@ def check_waits():
     """epoll_wait always sleeps for ever (-1): a timerfd says when it is time."""
     with traced(STAGE, "--idle-timeout", "30", calls=CALLS) as (server, trace):
         with server.connect("http") as sock:
-            for _ in range(3):
-                sock.sendall(HELLO)
-                stream_of_answers(sock, 1)
+            ask_hello(sock, 3)
         settle(trace)
         finite = [timeout for timeout in time_outs(trace) if timeout != -1]
         assert not finite, f"epoll_wait had a time-out: {finite[:5]} ms"
@@ -41,8 +39,7 @@ def check_activity():
     then closed, too; a beginning of a request gets 408."""
     with lab.Server(STAGE, "--idle-timeout", "1") as server, server.connect("http") as sock:
         for _ in range(5):
-            sock.sendall(HELLO)
-            stream_of_answers(sock, 1)
+            ask_hello(sock)
             time.sleep(0.3)
         sock.settimeout(6)
         sock.sendall(b"GET /hel")
@@ -54,9 +51,7 @@ def check_cost():
     """200 requests cost less than 50 timerfd_settime: a deadline that moves back costs nothing."""
     with traced(STAGE, "--idle-timeout", "30", calls=CALLS) as (server, trace):
         with server.connect("http") as sock:
-            for _ in range(200):
-                sock.sendall(HELLO)
-                stream_of_answers(sock, 1)
+            ask_hello(sock, 200)
         settle(trace)
         set_ = len(trace.lines("timerfd_settime"))
         assert 0 < set_ < 50, f"200 requests, {set_} times timerfd_settime"

@@ -4,7 +4,7 @@ import signal
 import time
 
 import lab
-from clients import HELLO, noise, settle, stream_of_answers, through, traced
+from clients import HELLO, ask_hello, noise, settle, stream_of_answers, through, traced
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]
@@ -15,9 +15,7 @@ def check_flag():
     """Every interest that a client hangs on the tree with is EPOLLONESHOT."""
     with traced(STAGE, calls="epoll_ctl,accept4") as (server, trace):
         with server.connect("http") as sock:
-            for _ in range(3):
-                sock.sendall(HELLO)
-                stream_of_answers(sock, 1)
+            ask_hello(sock, 3)
         settle(trace)
         clients = trace.clients()
         found = trace.interests(clients) + trace.interests(clients, "MOD")
@@ -53,17 +51,14 @@ def check_listener():
                 through(sock, b"12", patience=4)
             with server.connect("http") as sock:
                 sock.settimeout(4)
-                sock.sendall(HELLO)
-                stream_of_answers(sock, 1)
+                ask_hello(sock)
 
 
 def check_cost():
     """With --rearm=mod a request still costs two epoll_ctl: the swap asks again by itself."""
     with traced(STAGE, calls="epoll_ctl,accept4") as (server, trace):
         with server.connect("http") as sock:
-            for _ in range(100):
-                sock.sendall(HELLO)
-                stream_of_answers(sock, 1)
+            ask_hello(sock, 100)
         settle(trace)
         found = trace.interests(trace.clients(), "MOD")
         assert any("EPOLLONESHOT" in events for events in found), "no EPOLLONESHOT"

@@ -1,7 +1,7 @@
 """How many epoll_ctl? The reactor counts."""
 
 import lab
-from clients import HELLO, connection, settle, stats, stream_of_answers, traced
+from clients import HELLO, ask_hello, connection, settle, stats, stream_of_answers, traced
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]
@@ -11,13 +11,10 @@ def per_hundred(*flags: str) -> int:
     """What `epoll_ctl` grows by between two GET /stats with 100 requests between them."""
     with lab.Server(STAGE, *flags) as server, server.connect("http") as sock:
         client = connection(server)
-        sock.sendall(HELLO)
-        stream_of_answers(sock, 1)
+        ask_hello(sock)
         before = stats(client)
         assert "epoll_ctl" in before, f"no member epoll_ctl in /stats: {', '.join(before)}"
-        for _ in range(100):
-            sock.sendall(HELLO)
-            stream_of_answers(sock, 1)
+        ask_hello(sock, 100)
         after = stats(client)
         client.close()
         return after["epoll_ctl"] - before["epoll_ctl"]

@@ -5,7 +5,7 @@ import signal
 import time
 
 import lab
-from clients import HELLO, connection, noise, receive, stats, stream_of_answers
+from clients import HELLO, ask_hello, connection, noise, receive, stats
 
 STAGE = "03_libevent_raw"
 BINARIES = [STAGE]
@@ -66,8 +66,7 @@ def check_signal():
     """SIGTERM goes before either: requests that came together with it are answered knowing of it,
     so the last answer, and no other, says `Connection: close`."""
     with lab.Server(STAGE) as server, server.connect("http") as sock:
-        sock.sendall(HELLO)
-        stream_of_answers(sock, 1)
+        ask_hello(sock)
         stop_the_world(server)
         sock.sendall(HELLO * 3)
         time.sleep(0.1)

@@ -6,7 +6,7 @@ import signal
 import time
 
 import lab
-from clients import HELLO, stream_of_answers
+from clients import HELLO, ask_hello, stream_of_answers
 
 STAGE = "03_libevent_raw"
 BINARIES = [STAGE]
@@ -80,8 +80,7 @@ def check_again():
     with lab.Server(STAGE) as server, server.connect("http") as sock:
         reports = Reports(server)
         for count in (1, 2, 3):
-            sock.sendall(HELLO)
-            stream_of_answers(sock, 1)
+            ask_hello(sock)
             got = reports.ask()
             assert got[-1] == (1, count), f"(open, requests) {got[-1]}, expected (1, {count})"
 

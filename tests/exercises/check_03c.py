@@ -3,7 +3,7 @@
 import time
 
 import lab
-from clients import HELLO, closes_a_silent_client, stream_of_answers
+from clients import ask_hello, closes_a_silent_client
 
 STAGE, MODEL = "03_libevent_raw", "01_plain_epoll"
 BINARIES = [STAGE, MODEL]
@@ -14,13 +14,11 @@ def bytes_per_client(stage: str) -> float:
     """Resident memory that an idle connection costs."""
     with lab.Server(stage) as server:
         with server.connect("http") as sock:
-            sock.sendall(HELLO)
-            stream_of_answers(sock, 1)
+            ask_hello(sock)
         before = server.resident()
         socks = [server.connect("http") for _ in range(CROWD)]
         for sock in socks:
-            sock.sendall(HELLO)
-            stream_of_answers(sock, 1)
+            ask_hello(sock)
         grown = server.resident() - before
         for sock in socks:
             sock.close()
@@ -44,8 +42,7 @@ def check_order():
     with lab.Server(STAGE, "--idle-timeout", "1") as server:
         busy, silent = server.connect("http"), server.connect("http")
         time.sleep(0.6)
-        busy.sendall(HELLO)
-        stream_of_answers(busy, 1)
+        ask_hello(busy)
         busy.sendall(b"GET /hel")
         silent.settimeout(5)
         assert silent.recv(1) == b"", "the server said something"

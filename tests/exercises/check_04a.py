@@ -4,7 +4,7 @@ import threading
 import time
 
 import lab
-from clients import HELLO, noise, stream_of_answers, through
+from clients import ask_hello, noise, through
 
 STAGE = "04_bufferevent_http"
 BINARIES = [STAGE]
@@ -55,8 +55,7 @@ def check_neighbour():
         time.sleep(0.3)
         began = time.monotonic()
         with server.connect("http") as sock:
-            sock.sendall(HELLO)
-            stream_of_answers(sock, 1)
+            ask_hello(sock)
         took = time.monotonic() - began
         bulk.join()
         assert took < 0.8, f"a small request took {took:.2f} s"

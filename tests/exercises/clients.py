@@ -92,6 +92,12 @@ def stream_of_answers(sock: socket.socket, count: int) -> None:
         got += piece
 
 
+def ask_hello(sock: socket.socket, times: int = 1) -> None:
+    for _ in range(times):
+        sock.sendall(HELLO)
+        stream_of_answers(sock, 1)
+
+
 def closes_a_silent_client(stage: str) -> None:
     with lab.Server(stage, "--idle-timeout", "0.5") as server, server.connect("http") as sock:
         began = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import lab
-from clients import HELLO, ask, connection, stream_of_answers
+from clients import ask, ask_hello, connection
 
 
 def body_of(n: int) -> bytes:
@@ -54,8 +54,7 @@ def refused(server: lab.Server) -> None:
 def bounded(server: lab.Server) -> None:
     """A client that asks for 80 MB and does not read, next to one that wants little."""
     with server.connect("http") as warm:
-        warm.sendall(HELLO)
-        stream_of_answers(warm, 1)
+        ask_hello(warm)
     before = server.resident()
     with server.connect("http") as sock:
         sock.sendall(b"GET /count?n=10000000 HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -64,8 +63,7 @@ def bounded(server: lab.Server) -> None:
         time.sleep(1)
         with server.connect("http") as other:
             other.settimeout(5)
-            other.sendall(HELLO)
-            stream_of_answers(other, 1)
+            ask_hello(other)
         grown = (server.resident() - before) >> 10
         assert grown < 8 * 1024, f"the server has grown by {grown} KiB for a client that stalls"
         got = 0
@@ -75,8 +73,7 @@ def bounded(server: lab.Server) -> None:
             got += len(piece)
     time.sleep(0.3)
     with server.connect("http") as other:  # a client that leaves in the middle harms nobody
-        other.sendall(HELLO)
-        stream_of_answers(other, 1)
+        ask_hello(other)
 
 
 def old(server: lab.Server) -> None:
