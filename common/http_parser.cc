@@ -1,8 +1,11 @@
 #include "common/http_parser.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <string>
 #include <utility>
 
 #include "common/ascii.h"
@@ -33,11 +36,13 @@ constexpr std::array<std::uint8_t, 256> make_classes() {
 }
 constexpr std::array<std::uint8_t, 256> kClasses = make_classes();
 
+bool is(std::uint8_t kind, char c) { return (kClasses[static_cast<unsigned char>(c)] & kind) != 0; }
+
 // How many characters of that kind stand at `text`. No end is checked: what is scanned is part of a
 // line, behind which stand blanks or a CR, and those are of no kind.
 std::size_t span_of(std::uint8_t kind, const char* text) {
   const char* at = text;
-  while ((kClasses[static_cast<unsigned char>(*at)] & kind) != 0) ++at;
+  while (is(kind, *at)) ++at;
   return static_cast<std::size_t>(at - text);
 }
 
@@ -64,12 +69,26 @@ inline ParseResult find_line_end(std::string_view text, std::size_t window, std:
 
 // ---- values -----------------------------------------------------------------------------------
 
+// What stands between the brackets of a host: an IPv6 address, or one of a kind still to come: "v",
+// a hexadecimal version, ".", its text (RFC 3986, 3.2.2).
+bool valid_address(std::string_view text) {
+  if (text.starts_with('v') || text.starts_with('V')) {
+    const std::size_t dot = text.find('.');
+    if (dot == std::string_view::npos || dot == 1 || dot + 1 == text.size()) return false;
+    const auto in_text = [](char c) { return c == ':' || is(kHost, c); };
+    return std::ranges::all_of(text.substr(1, dot - 1), [](char c) { return hex_value(c) >= 0; }) &&
+           std::ranges::all_of(text.substr(dot + 1), in_text);
+  }
+  in6_addr address;
+  return inet_pton(AF_INET6, std::string(text).c_str(), &address) == 1;
+}
+
 // The size of the host that `value` begins with: an address in brackets, or a name with %XX
 // escapes.
 std::size_t host_size(std::string_view value) {
   if (value.starts_with('[')) {
-    const std::size_t size = value.find_first_not_of("0123456789abcdefABCDEF:.", 1);
-    return size != std::string_view::npos && size > 1 && value[size] == ']' ? size + 1 : 0;
+    const std::size_t end = value.find(']');
+    return end != std::string_view::npos && valid_address(value.substr(1, end - 1)) ? end + 1 : 0;
   }
   std::size_t size = span_of(kHost, value.data());
   while (size + 2 < value.size() && value[size] == '%' && hex_value(value[size + 1]) >= 0 &&
