@@ -18,12 +18,14 @@
 namespace {
 
 constexpr int kBacklog = 4096;  // the kernel cuts it to net.core.somaxconn
+// What waits in the kernel for a slow client, megabytes without this. "Writable" then means that
+// the client has read, and soon: a third of megabytes may take it longer than the idle time-out.
+constexpr int kMaxUnsent = 64 * 1024;
 
 using AddressList = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
-void set_option(int fd, int level, int option) {
-  const int on = 1;
-  check(setsockopt(fd, level, option, &on, sizeof on), "setsockopt");
+void set_option(int fd, int level, int option, int value = 1) {
+  check(setsockopt(fd, level, option, &value, sizeof value), "setsockopt");
 }
 
 UniqueFd listen_at(const addrinfo& address) {
@@ -32,6 +34,7 @@ UniqueFd listen_at(const addrinfo& address) {
   set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR);
   set_option(fd.get(), SOL_SOCKET, SO_OOBINLINE);
   set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY);
+  set_option(fd.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, kMaxUnsent);
   if (bind(fd.get(), address.ai_addr, address.ai_addrlen) < 0 || listen(fd.get(), kBacklog) < 0) {
     const int why = errno;
     fd.reset();

@@ -60,8 +60,8 @@ Accepted accept_client(int listener);
 std::size_t bytes_waiting(int fd);
 
 // A listening socket, non-blocking, SO_REUSEADDR (restart at once) but not SO_REUSEPORT (it would
-// hide that somebody else has the port). TCP_NODELAY and SO_OOBINLINE are set here because accepted
-// sockets inherit them: one call instead of one per client. On failure `error` says why.
+// hide that somebody else has the port). TCP_NODELAY, TCP_NOTSENT_LOWAT and SO_OOBINLINE are set
+// here because accepted sockets inherit them: no call per client. On failure `error` says why.
 UniqueFd listen_on(const std::string& host, std::uint16_t port, std::string& error);
 
 // "127.0.0.1:7001", "[::1]:7001": the address a socket is bound to.
