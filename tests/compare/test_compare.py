@@ -316,6 +316,11 @@ def members(session: int) -> list[str]:
     return found
 
 
+def hear_ctrl_c() -> None:
+    """What a shell starts in the background ignores SIGINT, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @needs_strace
 @pytest.mark.parametrize("command", [("trace", "02"), ("all",)])
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -324,7 +329,7 @@ def test_nothing_survives_ctrl_c(tmp_path, command, number, status):
     path = write(tmp_path, "c1 connects to text\npause 60 s\n")
     with subprocess.Popen([sys.executable, str(HERE / "compare.py"), *command, "--conv",
                            str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                          start_new_session=True) as process:
+                          start_new_session=True, preexec_fn=hear_ctrl_c) as process:
         deadline = time.monotonic() + 30
         while not any("02_epoll" in line and "strace" not in line
                       for line in members(process.pid)) and time.monotonic() < deadline:
