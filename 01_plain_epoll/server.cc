@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <list>
 #include <memory>
 #include <vector>
 
@@ -27,7 +26,7 @@ struct Watched {
 
 struct Loop;
 struct Connection;
-using Connections = std::list<Connection>;
+using Connections = DeadlineList<Connection>;
 
 struct Connection : Watched {
   Connection(Loop& l, UniqueFd client, Protocol port);
@@ -46,7 +45,8 @@ struct Loop {
   Watched signals = {};
   std::array<Watched, 2> listeners = {};
   std::vector<Connection*> by_fd = {};
-  Connections serving = {}, lingering = {}, closed = {};  // by clock: what is due is at the front
+  Connections serving{{}, worker.patience}, expiring{{}, worker.last_look};
+  Connections lingering{{}, kLinger}, closed = {};
   Clock::time_point starved_until = kNever;  // no descriptor was left: no accepting till then
   Clock::time_point grace_end = kNever;      // the drain must be over by then
   bool done = false;
@@ -83,9 +83,8 @@ void run(Worker& worker) {
   }
   std::array<epoll_event, 256> ready;
   while (!loop.done) {
-    const auto deadline =
-        std::min({due(loop.serving, worker.options.idle_timeout), due(loop.lingering, kLinger),
-                  loop.grace_end, loop.starved_until, worker.heartbeat()});
+    const auto deadline = std::min({due(loop.serving), due(loop.expiring), due(loop.lingering),
+                                    loop.grace_end, loop.starved_until, worker.heartbeat()});
     const int count = epoll_wait(loop.tree.get(), ready.data(), ready.size(),
                                  milliseconds_until(deadline, worker.now));
     worker.wake_up();
@@ -172,8 +171,10 @@ void watch(Loop& loop, Watched& w, uint32_t interest) {
   if (epoll_ctl(loop.tree.get(), operation, w.fd.get(), &event) == 0) w.interest = interest;
 }
 
+// A last look first: we may be late ourselves, and what was sent in time still be in the kernel.
 void on_idle(Connection& c) {
-  const bool can_talk = c.out.empty() && c.home == &c.loop.serving;
+  if (c.home == &c.loop.serving) return enter(c, c.loop.expiring);
+  const bool can_talk = c.out.empty() && c.home == &c.loop.expiring;
   if (!can_talk || !c.session->expire(c.out)) return close_connection(c);
   enter(c, c.loop.serving);
   on_writable(c);
@@ -212,8 +213,9 @@ void enter(Connection& c, Connections& list) {
 
 void on_timer(Loop& loop) {
   const Clock::time_point now = loop.worker.now;
-  while (due(loop.serving, loop.worker.options.idle_timeout) <= now) on_idle(loop.serving.front());
-  while (due(loop.lingering, kLinger) <= now) on_idle(loop.lingering.front());
+  for (Connections* list : {&loop.serving, &loop.expiring, &loop.lingering}) {
+    while (due(*list) <= now) on_idle(list->front());
+  }
   if (loop.grace_end <= now) loop.done = true;
 }
 
@@ -222,7 +224,7 @@ void on_timer(Loop& loop) {
 void after_batch(Loop& loop) {
   if (!loop.closed.empty() || loop.starved_until <= loop.worker.now) loop.starved_until = kNever;
   loop.closed.clear();
-  if (loop.worker.draining && loop.serving.empty() && loop.lingering.empty()) loop.done = true;
+  if (loop.worker.draining && loop.worker.stats.open.get() == 0) loop.done = true;
   const bool accepting = !loop.worker.full() && loop.starved_until == kNever;
   for (Watched& listener : loop.listeners) {
     if (listener.fd) watch(loop, listener, accepting ? uint32_t{EPOLLIN} : 0);

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <list>
 #include <memory>
 #include <vector>
 
@@ -22,7 +21,7 @@ namespace {
 
 struct Loop;
 struct Connection;
-using Connections = std::list<Connection>;
+using Connections = DeadlineList<Connection>;
 
 struct Connection : Channel {
   Connection(Loop& l, UniqueFd client, Protocol port);
@@ -41,7 +40,8 @@ struct Loop {
   bool eager;  // try to send before asking whether it is possible
   Channel signals = {};
   std::array<Channel, 2> listeners = {};
-  Connections serving = {}, lingering = {}, closed = {};  // by clock: what is due is at the front
+  Connections serving{{}, worker.patience}, expiring{{}, worker.last_look};
+  Connections lingering{{}, kLinger}, closed = {};
   Clock::time_point starved_until = kNever;  // no descriptor was left: no accepting till then
   Clock::time_point grace_end = kNever;      // the drain must be over by then
   bool done = false;
@@ -81,9 +81,8 @@ void run(Worker& worker) {
     loop.reactor.watch(loop.listeners[port], EPOLLIN, [&loop, port] { on_acceptable(loop, port); });
   }
   while (!loop.done) {
-    const auto deadline =
-        std::min({due(loop.serving, worker.options.idle_timeout), due(loop.lingering, kLinger),
-                  loop.grace_end, loop.starved_until, worker.heartbeat()});
+    const auto deadline = std::min({due(loop.serving), due(loop.expiring), due(loop.lingering),
+                                    loop.grace_end, loop.starved_until, worker.heartbeat()});
     loop.reactor.at(deadline, [&loop] { on_timer(loop); });
     loop.reactor.wait(worker.now);
     worker.wake_up();
@@ -146,8 +145,10 @@ void watch(Connection& c, uint32_t interest, void (*handler)(Connection&)) {
   c.loop.reactor.watch(c, interest, [&c, handler] { handler(c); });
 }
 
+// A last look first: we may be late ourselves, and what was sent in time still be in the kernel.
 void on_idle(Connection& c) {
-  const bool can_talk = c.out.empty() && c.home == &c.loop.serving;
+  if (c.home == &c.loop.serving) return enter(c, c.loop.expiring);
+  const bool can_talk = c.out.empty() && c.home == &c.loop.expiring;
   if (!can_talk || !c.session->expire(c.out)) return close_connection(c);
   enter(c, c.loop.serving);
   on_writable(c);
@@ -186,8 +187,9 @@ void enter(Connection& c, Connections& list) {
 
 void on_timer(Loop& loop) {
   const Clock::time_point now = loop.worker.now;
-  while (due(loop.serving, loop.worker.options.idle_timeout) <= now) on_idle(loop.serving.front());
-  while (due(loop.lingering, kLinger) <= now) on_idle(loop.lingering.front());
+  for (Connections* list : {&loop.serving, &loop.expiring, &loop.lingering}) {
+    while (due(*list) <= now) on_idle(list->front());
+  }
   if (loop.grace_end <= now) loop.done = true;
 }
 
@@ -196,7 +198,7 @@ void on_timer(Loop& loop) {
 void after_batch(Loop& loop) {
   if (!loop.closed.empty() || loop.starved_until <= loop.worker.now) loop.starved_until = kNever;
   loop.closed.clear();
-  if (loop.worker.draining && loop.serving.empty() && loop.lingering.empty()) loop.done = true;
+  if (loop.worker.draining && loop.worker.stats.open.get() == 0) loop.done = true;
   const bool accepting = !loop.worker.full() && loop.starved_until == kNever;
   for (const Protocol port : {kText, kHttp}) {
     Channel& listener = loop.listeners[port];

@@ -83,10 +83,10 @@ void start(const Event& timer, std::chrono::microseconds after) {
 Timer::Timer(event_base* base, event_callback_fn handler, void* arg)
     : ev_(make_timer(base, handler, arg)) {}
 
-void Timer::at(Clock::time_point deadline, Clock::time_point now) {
+void Timer::at(Clock::time_point deadline) {
   const bool pending = evtimer_pending(ev_.get(), nullptr) != 0;
   if (deadline == kNever || (pending && deadline >= set_)) return;
-  start(ev_, std::chrono::ceil<std::chrono::microseconds>(deadline - now));
+  start(ev_, std::chrono::ceil<std::chrono::microseconds>(deadline - Clock::now()));
   set_ = deadline;
 }
 

@@ -46,7 +46,7 @@ void start(const Event& timer, std::chrono::microseconds after);
 class Timer {
  public:
   Timer(event_base* base, event_callback_fn handler, void* arg);
-  void at(Clock::time_point deadline, Clock::time_point now);
+  void at(Clock::time_point deadline);
 
  private:
   Event ev_;

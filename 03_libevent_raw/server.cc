@@ -27,7 +27,9 @@ struct Accepting {
 
 struct Loop;
 struct Connection;
-using Connections = std::list<Connection>;
+struct Connections : std::list<Connection> {
+  timeval timeout = {};  // of all of them
+};
 
 struct Connection {
   Connection(Loop& l, UniqueFd client, Protocol port);
@@ -47,14 +49,13 @@ struct Connection {
 struct Loop {
   Worker& worker;
   Base base;
-  bool eager;                      // try to send before asking whether it is possible
-  timeval idle = {}, linger = {};  // common time-outs
+  bool eager;  // try to send before asking whether it is possible
   Event starved = {},
         grace = {};  // timers: no descriptor was left; the drain has lasted long enough
   Event heartbeat = {};
   StopEvents signals = {};
   std::array<Accepting, 2> listeners = {};
-  Connections serving = {}, lingering = {}, closed = {};
+  Connections serving = {}, expiring = {}, lingering = {}, closed = {};
   bool done = false;
 };
 
@@ -100,8 +101,9 @@ namespace {
 void run(Worker& worker) {
   Loop loop{worker, make_base(worker.options), worker.options.rearm == "eager"};
   event_base* base = loop.base.get();
-  loop.idle = common_timeout(base, worker.options.idle_timeout);
-  loop.linger = common_timeout(base, kLinger);
+  loop.serving.timeout = common_timeout(base, worker.patience);
+  loop.expiring.timeout = common_timeout(base, worker.last_look);
+  loop.lingering.timeout = common_timeout(base, kLinger);
   loop.starved = make_timer(base, call<after_batch>, &loop);
   loop.grace = make_timer(base, call<on_grace>, &loop);
   loop.heartbeat = hang_heartbeat(base, worker);
@@ -176,8 +178,10 @@ void watch(Connection& c, short interest, event_callback_fn handler) {
   c.interest = event_add(&c.ev, nullptr) == 0 ? interest : short{0};
 }
 
+// A last look first: we may be late ourselves, and what was sent in time still be in the kernel.
 void on_idle(Connection& c) {
-  const bool can_talk = c.out.empty() && c.home == &c.loop.serving;
+  if (c.home == &c.loop.serving) return enter(c, c.loop.expiring);
+  const bool can_talk = c.out.empty() && c.home == &c.loop.expiring;
   if (!can_talk || !c.session->expire(c.out)) return close_connection(c);
   enter(c, c.loop.serving);
   on_writable(c);
@@ -213,9 +217,7 @@ void close_connection(Connection& c) {
 void enter(Connection& c, Connections& list) {
   list.splice(list.end(), *c.home, c.self);
   c.home = &list;
-  if (&list != &c.loop.closed) {
-    event_add(&c.timer, &list == &c.loop.serving ? &c.loop.idle : &c.loop.linger);
-  }
+  if (&list != &c.loop.closed) event_add(&c.timer, &list.timeout);
 }
 
 void on_grace(Loop& loop) { loop.done = true; }
@@ -223,7 +225,7 @@ void on_grace(Loop& loop) { loop.done = true; }
 void after_batch(Loop& loop) {
   if (!loop.closed.empty()) event_del(loop.starved.get());
   loop.closed.clear();
-  if (loop.worker.draining && loop.serving.empty() && loop.lingering.empty()) loop.done = true;
+  if (loop.worker.draining && loop.worker.stats.open.get() == 0) loop.done = true;
   const bool accepting = !loop.worker.full() && evtimer_pending(loop.starved.get(), nullptr) == 0;
   for (Accepting& listener : loop.listeners) {
     if (!listener.fd || accepting == (event_pending(listener.ev.get(), EV_READ, nullptr) != 0))

@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <list>
 #include <memory>
 #include <vector>
 
@@ -23,7 +22,7 @@ namespace {
 
 struct Loop;
 struct Connection;
-using Connections = std::list<Connection>;
+using Connections = DeadlineList<Connection>;
 
 struct Connection {
   Connection(Loop& l, UniqueFd client, Protocol port);
@@ -46,8 +45,9 @@ struct Loop {
   Event heartbeat = {};
   StopEvents signals = {};
   std::array<Listener, 2> listeners = {};
-  int accepted = 0;                                       // in this batch
-  Connections serving = {}, lingering = {}, closed = {};  // by clock: what is due is at the front
+  int accepted = 0;  // in this batch
+  Connections serving{{}, worker.patience}, expiring{{}, worker.last_look};
+  Connections lingering{{}, kLinger}, closed = {};
   Clock::time_point starved_until = kNever;  // no descriptor was left: no accepting till then
   Clock::time_point grace_end = kNever;      // the drain must be over by then
   bool done = false;
@@ -68,7 +68,6 @@ void on_starved(evconnlistener*, void* loop);
 void listen(Loop& loop, bool on);
 void on_timer(Loop& loop);
 void after_batch(Loop& loop);
-
 // libevent calls functions with pointers; the handlers want what they point to.
 template <void (*handler)(Connection&)>
 void call(bufferevent*, void* c) {
@@ -168,8 +167,10 @@ void watch(Connection& c, short interest) {
                 : bufferevent_enable(c.bev.get(), interest);
 }
 
+// A last look first: we may be late ourselves, and what was sent in time still be in the kernel.
 void on_idle(Connection& c) {
-  const bool can_talk = c.owed == 0 && c.home == &c.loop.serving;
+  if (c.home == &c.loop.serving) return enter(c, c.loop.expiring);
+  const bool can_talk = c.owed == 0 && c.home == &c.loop.expiring;
   if (!can_talk || !c.session->expire(c.loop.out)) return close_connection(c);
   enter(c, c.loop.serving);
   progress(c);
@@ -183,8 +184,7 @@ void on_signal(Loop& loop) {
   for (const Protocol port : {kText, kHttp}) {
     if (!loop.listeners[port]) continue;
     const int fd = evconnlistener_get_fd(loop.listeners[port].get());
-    for (Accepted next;
-         !loop.worker.full() && (next = accept_client(fd)).result == IoResult::done;) {
+    for (Accepted next; (next = accept_client(fd)).result == IoResult::done;) {
       on_acceptable(loop, std::move(next.fd), port);
     }
     loop.listeners[port].reset();
@@ -231,8 +231,9 @@ void listen(Loop& loop, bool on) {
 
 void on_timer(Loop& loop) {
   const Clock::time_point now = Clock::now();
-  while (due(loop.serving, loop.worker.options.idle_timeout) <= now) on_idle(loop.serving.front());
-  while (due(loop.lingering, kLinger) <= now) on_idle(loop.lingering.front());
+  for (Connections* list : {&loop.serving, &loop.expiring, &loop.lingering}) {
+    while (due(*list) <= now) on_idle(list->front());
+  }
   if (loop.grace_end <= now) loop.done = true;
 }
 
@@ -240,11 +241,10 @@ void after_batch(Loop& loop) {
   if (!loop.closed.empty() || loop.starved_until <= loop.worker.now) loop.starved_until = kNever;
   loop.closed.clear();
   loop.accepted = 0;
-  if (loop.worker.draining && loop.serving.empty() && loop.lingering.empty()) loop.done = true;
+  if (loop.worker.draining && loop.worker.stats.open.get() == 0) loop.done = true;
   listen(loop, !loop.worker.full() && loop.starved_until == kNever);
-  loop.timer.at(std::min({due(loop.serving, loop.worker.options.idle_timeout),
-                          due(loop.lingering, kLinger), loop.grace_end, loop.starved_until}),
-                loop.worker.now);
+  loop.timer.at(std::min({due(loop.serving), due(loop.expiring), due(loop.lingering),
+                          loop.grace_end, loop.starved_until}));
 }
 
 Connection::Connection(Loop& l, UniqueFd client, Protocol port)

@@ -4,15 +4,21 @@
 
 #include <algorithm>
 #include <chrono>
+#include <list>
 
 #include "common/context.h"
 
 constexpr Clock::time_point kNever = Clock::time_point::max();
 
+template <typename Member>
+struct DeadlineList : std::list<Member> {
+  std::chrono::microseconds timeout = {};
+};
+
 // When the first member's time is up. O(1), whatever the length of the list.
-template <typename List>
-Clock::time_point due(const List& list, std::chrono::microseconds timeout) {
-  return list.empty() ? kNever : list.front().since + timeout;
+template <typename Member>
+Clock::time_point due(const DeadlineList<Member>& list) {
+  return list.empty() ? kNever : list.front().since + list.timeout;
 }
 
 // Milliseconds for epoll_wait, rounded up so that it never wakes before the deadline; -1: for ever.

@@ -5,7 +5,7 @@ machine may be busy."""
 
 from __future__ import annotations
 
-import json
+import signal
 import socket
 import time
 
@@ -21,16 +21,9 @@ EARLY = 0.02  # the granularity of the clocks
 MIB = 1 << 20
 
 
-def stats(server) -> dict:
-    with wire.connect(server) as client:
-        client.send(wire.request("GET", "/stats"))
-        return json.loads(client.read_response().body)
-
-
 def open_connections(server) -> int:
     """Without the one that asks."""
-    return stats(server)["connections_open"] - 1
-
+    return wire.stats(server)["connections_open"] - 1
 
 
 @pytest.mark.parametrize("port", ["text", "http"])
@@ -192,6 +185,18 @@ def test_text_lives_while_only_output_moves(start):
     assert len(client.rest) == sent
 
 
+def test_text_lives_while_a_slow_client_reads(start):
+    """Fails where "writable" comes so late, after a third of megabytes, that a client which reads
+    all the time is taken for one that does not. It reads half a megabyte within a time-out."""
+    server = start("--idle-timeout", str(IDLE))
+    with server.connect("text") as sock:
+        load.stuff(sock, b"s" * MIB, quiet=0.1)
+        end = time.monotonic() + 4 * IDLE
+        while time.monotonic() < end:
+            assert sock.recv(25_000), "closed"
+            time.sleep(IDLE / 20)
+
+
 def test_text_stalled_is_closed(start):
     """Fails where a client that neither sends nor reads is kept for what it is owed."""
     server = start("--idle-timeout", str(IDLE))
@@ -201,6 +206,28 @@ def test_text_stalled_is_closed(start):
                    what="the stalled client is gone")
 
 
+def test_what_came_while_it_slept_is_answered(start):
+    """Fails on a server that judges by the clock before it has looked into its sockets: it sleeps
+    for longer than the time-out, and 600 clients (more than a loop takes at once) ask meanwhile."""
+    server = start("--idle-timeout", str(IDLE))
+    guests = [load.Guest(load.HELLO, fin=False, enough=lambda got: got.endswith(b"world\n"))
+              for _ in range(500)]
+    guests += [load.Guest(b"text", "text", fin=False, enough=lambda got: got == b"TEXT")
+               for _ in range(100)]
+    with load.Crowd(server, guests) as crowd:
+        silent = wire.connect(server)
+        eventually(lambda: open_connections(server) == len(guests) + 1, what="all are accepted")
+        server.signal(signal.SIGSTOP)
+        crowd.send_all()
+        time.sleep(IDLE + 0.5)
+        server.signal(signal.SIGCONT)
+        crowd.run()
+        assert [repr(g.error) for g in guests if g.error] == []
+        assert all(g.got.startswith(b"TEXT" if g.port == "text" else b"HTTP/1.1 200") for g in guests)
+        silent.expect_eof()
+        silent.close()
+
+
 def test_waiting_costs_nothing(server):
     """Fails on a loop that wakes up to look whether something is due: 200 idle clients, and not
     one wake-up for them."""
@@ -208,9 +235,9 @@ def test_waiting_costs_nothing(server):
     for sock in clients[::4]:
         sock.sendall(b"GET /he")
     time.sleep(0.2)
-    before, cpu = stats(server)["loop_wakeups"], server.cpu_seconds()
+    before, cpu = wire.stats(server)["loop_wakeups"], server.cpu_seconds()
     time.sleep(1.5)
-    wakeups = stats(server)["loop_wakeups"] - before
+    wakeups = wire.stats(server)["loop_wakeups"] - before
     assert server.cpu_seconds() - cpu <= 0.05
     # Those of the two clients that asked for them: accepted, read, written, closed.
     assert wakeups <= 12

@@ -214,11 +214,11 @@ TEST(Deadline, IsTheFirstMembers) {
   struct Member {
     Clock::time_point since;
   };
-  std::vector<Member> list;
-  EXPECT_EQ(due(list, 1s), kNever);
+  DeadlineList<Member> list{{}, 1s};
+  EXPECT_EQ(due(list), kNever);
   const Clock::time_point now = Clock::now();
-  list = {{now}, {now + 5s}};
-  EXPECT_EQ(due(list, 1s), now + 1s);
+  list.assign({{now}, {now + 5s}});
+  EXPECT_EQ(due(list), now + 1s);
 }
 
 TEST(Deadline, IsNeverRoundedDown) {
