@@ -158,6 +158,15 @@ def test_failing_and_endless_commands(tmp_path):
     assert "not done after 0.3 seconds" in str(endless.problems[0])
 
 
+def test_write_names_a_failing_command(tmp_path):
+    """Catches `make notes` that is content with a note whose commands fail."""
+    note = tmp_path / "note.md"
+    note.write_text("Text.\n\n<!-- run quiet -->\n```sh\nfalse\n```\n", encoding="utf-8")
+    tree = notes.Tree(tmp_path)
+    (problem,) = notes.write(tree, [note], run=True)
+    assert "exit status 1" in str(problem) and "note.md:3" in str(problem)
+
+
 def test_missing_program_is_skipped(tmp_path):
     """Catches a checker that fails where an optional tool is not installed."""
     text = "<!-- run needs=no-such-program -->\n```sh\nno-such-program\n```\n```text\nkept\n```\n"
