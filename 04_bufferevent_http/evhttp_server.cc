@@ -189,9 +189,14 @@ void on_signal(Loop& loop) {
   start(loop.grace, loop.worker.options.grace);
 }
 
-// Who waits in the accept queue is served: the listener gets one more turn before it goes.
+// Who waits in the accept queue is served. Turn by turn: without EVLOOP_ONCE libevent might accept,
+// answer and free a client before after_batch knows it.
 void stop_listening(Loop& loop) {
-  event_base_loop(loop.base.get(), EVLOOP_NONBLOCK);
+  const int fd = evhttp_bound_socket_get_fd(loop.listener);
+  while (!loop.done && is_ready(fd, false) && evtimer_pending(loop.starved.get(), nullptr) == 0) {
+    event_base_loop(loop.base.get(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    after_batch(loop);
+  }
   evhttp_del_accept_socket(loop.http.get(), std::exchange(loop.listener, nullptr));
   after_batch(loop);
 }

@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -85,6 +86,11 @@ Accepted accept_client(int listener) {
         break;  // ECONNABORTED, EINTR, EPROTO ...: that client is gone, the next one is not
     }
   }
+}
+
+bool is_ready(int fd, bool writing) {
+  pollfd waiting{.fd = fd, .events = writing ? short{POLLOUT} : short{POLLIN}, .revents = 0};
+  return poll(&waiting, 1, 0) > 0;
 }
 
 std::size_t bytes_waiting(int fd) {

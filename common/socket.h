@@ -56,6 +56,9 @@ struct Accepted {
 };
 Accepted accept_client(int listener);
 
+// Would a read (or, with `writing`, a write) get anywhere now? poll(2), which does not wait.
+bool is_ready(int fd, bool writing);
+
 // Bytes that came and were not read yet (FIONREAD); 0 on error.
 std::size_t bytes_waiting(int fd);
 

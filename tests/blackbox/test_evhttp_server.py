@@ -163,6 +163,25 @@ def test_drain(evhttp):
     assert server.wait() == 0
 
 
+def test_who_waits_in_the_accept_queue_is_answered(evhttp):
+    """Fails where the queue is dropped; and crashed where one call of event_base_loop accepted,
+    answered and freed a client that the server had not entered in its books yet."""
+    server = evhttp("--max-connections", "1")
+    holder = wire.connect(server)
+    holder.send(wire.request("GET", "/hello"))
+    assert holder.read_response().status == 200
+    waiting = [wire.connect(server) for _ in range(40)]
+    for client in waiting:
+        client.send(wire.request("GET", "/hello") * 2)
+    server.signal()
+    for client in waiting:
+        first, second = wire.responses(client.read_to_eof())
+        assert "connection" not in first.headers and second.closes
+        client.close()
+    holder.close()
+    assert server.wait() == 0
+
+
 def test_grace_ends_a_drain(evhttp):
     """Fails where a client that never completes its request keeps the server from ending."""
     server = evhttp("--grace", "0.3")
