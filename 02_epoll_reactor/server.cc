@@ -40,7 +40,7 @@ struct Loop {
   bool eager;  // try to send before asking whether it is possible
   Channel signals = {};
   std::array<Channel, 2> listeners = {};
-  Connections serving{{}, worker.patience}, expiring{{}, worker.last_look};
+  Connections serving{{}, worker.options.idle_timeout}, expiring{{}, kLastLook};
   Connections lingering{{}, kLinger}, closed = {};
   Clock::time_point starved_until = kNever;  // no descriptor was left: no accepting till then
   Clock::time_point grace_end = kNever;      // the drain must be over by then
@@ -145,11 +145,11 @@ void watch(Connection& c, uint32_t interest, void (*handler)(Connection&)) {
   c.loop.reactor.watch(c, interest, [&c, handler] { handler(c); });
 }
 
-// A last look first: we may be late ourselves, and what was sent in time still be in the kernel.
+// If what it waited for is there, it is we who are late: one last look, not judged by the clock.
 void on_idle(Connection& c) {
-  if (c.home == &c.loop.serving) return enter(c, c.loop.expiring);
-  const bool can_talk = c.out.empty() && c.home == &c.loop.expiring;
-  if (!can_talk || !c.session->expire(c.out)) return close_connection(c);
+  const bool owes = !c.out.empty();
+  if (c.home == &c.loop.serving && is_ready(c.fd.get(), owes)) return enter(c, c.loop.expiring);
+  if (owes || !c.session->expire(c.out)) return close_connection(c);
   enter(c, c.loop.serving);
   on_writable(c);
 }

@@ -101,8 +101,8 @@ namespace {
 void run(Worker& worker) {
   Loop loop{worker, make_base(worker.options), worker.options.rearm == "eager"};
   event_base* base = loop.base.get();
-  loop.serving.timeout = common_timeout(base, worker.patience);
-  loop.expiring.timeout = common_timeout(base, worker.last_look);
+  loop.serving.timeout = common_timeout(base, worker.options.idle_timeout);
+  loop.expiring.timeout = common_timeout(base, kLastLook);
   loop.lingering.timeout = common_timeout(base, kLinger);
   loop.starved = make_timer(base, call<after_batch>, &loop);
   loop.grace = make_timer(base, call<on_grace>, &loop);
@@ -178,11 +178,11 @@ void watch(Connection& c, short interest, event_callback_fn handler) {
   c.interest = event_add(&c.ev, nullptr) == 0 ? interest : short{0};
 }
 
-// A last look first: we may be late ourselves, and what was sent in time still be in the kernel.
+// If what it waited for is there, it is we who are late: one last look, not judged by the clock.
 void on_idle(Connection& c) {
-  if (c.home == &c.loop.serving) return enter(c, c.loop.expiring);
-  const bool can_talk = c.out.empty() && c.home == &c.loop.expiring;
-  if (!can_talk || !c.session->expire(c.out)) return close_connection(c);
+  const bool owes = !c.out.empty();
+  if (c.home == &c.loop.serving && is_ready(c.fd.get(), owes)) return enter(c, c.loop.expiring);
+  if (owes || !c.session->expire(c.out)) return close_connection(c);
   enter(c, c.loop.serving);
   on_writable(c);
 }

@@ -46,7 +46,7 @@ struct Loop {
   StopEvents signals = {};
   std::array<Listener, 2> listeners = {};
   int accepted = 0;  // in this batch
-  Connections serving{{}, worker.patience}, expiring{{}, worker.last_look};
+  Connections serving{{}, worker.options.idle_timeout}, expiring{{}, kLastLook};
   Connections lingering{{}, kLinger}, closed = {};
   Clock::time_point starved_until = kNever;  // no descriptor was left: no accepting till then
   Clock::time_point grace_end = kNever;      // the drain must be over by then
@@ -167,11 +167,11 @@ void watch(Connection& c, short interest) {
                 : bufferevent_enable(c.bev.get(), interest);
 }
 
-// A last look first: we may be late ourselves, and what was sent in time still be in the kernel.
+// If what it waited for is there, it is we who are late: one last look, not judged by the clock.
 void on_idle(Connection& c) {
-  if (c.home == &c.loop.serving) return enter(c, c.loop.expiring);
-  const bool can_talk = c.owed == 0 && c.home == &c.loop.expiring;
-  if (!can_talk || !c.session->expire(c.loop.out)) return close_connection(c);
+  const bool owes = c.owed != 0;
+  if (c.home == &c.loop.serving && is_ready(c.fd(), owes)) return enter(c, c.loop.expiring);
+  if (owes || !c.session->expire(c.loop.out)) return close_connection(c);
   enter(c, c.loop.serving);
   progress(c);
 }

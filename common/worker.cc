@@ -98,8 +98,6 @@ Worker::Worker(const App& app, Stats& counters, const Options& flags, std::uint6
     : options(flags),
       context{app, counters},
       stats(counters),
-      last_look(std::min<std::chrono::microseconds>(kLastLook, flags.idle_timeout / 4)),
-      patience(flags.idle_timeout - last_look),
       share_(flags.max_connections / flags.threads +
              (index < flags.max_connections % flags.threads ? 1 : 0)) {}
 

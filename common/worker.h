@@ -27,9 +27,6 @@ class Worker {
   const Options& options;
   Context context;
   Stats& stats;
-  // --idle-timeout in two parts: after `patience` a client is suspect, and `last_look` later it has
-  // had its time. In between, the loop gets to what may have waited in the kernel meanwhile.
-  const std::chrono::microseconds last_look, patience;
 
   // Listening sockets: duplicates, so that each loop can close its own.
   std::array<UniqueFd, 2> listeners;
@@ -81,7 +78,8 @@ constexpr int kAcceptsPerEvent = 64;  // then the others have their turn
 constexpr auto kStarved =
     std::chrono::milliseconds(100);                // out of descriptors: do not accept so long
 constexpr auto kLinger = std::chrono::seconds(1);  // after the last word: discard so long
-constexpr auto kLastLook = std::chrono::milliseconds(250);  // enough to read and answer thousands
+constexpr auto kLastLook =
+    std::chrono::milliseconds(750);  // for what came in time: enough to read and answer thousands
 
 // Runs `run` in --threads workers until all return. The exit status of the process.
 int serve(int argc, char** argv, const Stage& stage, Signals signals, void (*run)(Worker&));

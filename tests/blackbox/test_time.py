@@ -228,6 +228,25 @@ def test_what_came_while_it_slept_is_answered(start):
         silent.close()
 
 
+@pytest.mark.parametrize("part, status", [(0, b"200"), (1, b"408")], ids=["whole", "partial"])
+def test_a_stop_across_the_deadline(start, part, status):
+    """Fails on a server whose last look is a span of time: the stop begins shortly before the
+    deadline and eats that, too. What came is answered; for half a request nobody waits longer."""
+    server = start("--idle-timeout", "3")
+    http, text = wire.connect(server), wire.connect(server, "text")
+    with http, text:
+        time.sleep(2.8)
+        server.signal(signal.SIGSTOP)
+        http.send(load.HELLO[:len(load.HELLO) - part])
+        text.send(b"text")
+        time.sleep(0.5)
+        server.signal(signal.SIGCONT)
+        assert text.read_exactly(4) == b"TEXT"
+        begin = time.monotonic()
+        assert http.read_to_eof().startswith(b"HTTP/1.1 " + status)
+        assert time.monotonic() - begin < 3 + LATE
+
+
 def test_waiting_costs_nothing(server):
     """Fails on a loop that wakes up to look whether something is due: 200 idle clients, and not
     one wake-up for them."""
