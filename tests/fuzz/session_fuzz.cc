@@ -61,9 +61,7 @@ class Conversation {
     const std::size_t total = bytes.size();
     while (!bytes.empty() && session_->phase() != Session::Phase::over) {
       bytes.remove_prefix(read(bytes));
-      // "Nothing more has come" is for a stage to say, which reads all there is: cut between a
-      // request and an empty line behind it, the request would not look like the last one.
-      advance(plan_.end == End::drain && std::string_view("\r\n").starts_with(bytes));
+      advance(plan_.end == End::drain && bytes.empty());
     }
     require(stats_.bytes_in.get() == total - bytes.size(), "bytes_in");
     if (session_->phase() == Session::Phase::open) finish();
@@ -248,6 +246,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return without_interim(conversation.said());
   };
   const std::string whole = converse({end, false, Steps(""), Steps("")});
+  // An empty line, or half of one, behind the last request of a drain changes nothing, unless a cut
+  // parts the two: the request does not look like the last one then. Stages read all there is, so
+  // it is left out.
+  for (const std::string_view line : {"\r\n", "\r"}) {
+    if (end != End::drain || !bytes.ends_with(line)) continue;
+    bytes.resize(bytes.size() - line.size());
+    if (converse({end, false, Steps(""), Steps("")}) == whole) break;
+    bytes.append(line);
+  }
   require(whole == converse({end, false, finest(bytes.size()), Steps("")}),
           "byte by byte: the same");
   require(whole == converse({end, (flags & 16) != 0, Steps(steps), Steps(steps)}),
