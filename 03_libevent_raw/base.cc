@@ -1,6 +1,8 @@
 #include "03_libevent_raw/base.h"
 
 #include <malloc.h>
+#include <sys/resource.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,6 +35,15 @@ void counting_free(void* block) {
   std::free(block);
 }
 
+// select(2) has no place for a descriptor beyond its set: libevent would write behind it, or be
+// ended by the C library. Out of descriptors a server only has to wait.
+void limit_descriptors(rlim_t most) {
+  rlimit files{};
+  check(getrlimit(RLIMIT_NOFILE, &files), "getrlimit");
+  files.rlim_cur = std::min(files.rlim_cur, most);
+  check(setrlimit(RLIMIT_NOFILE, &files), "setrlimit");
+}
+
 }  // namespace
 
 void prepare_libevent() {
@@ -42,6 +53,7 @@ void prepare_libevent() {
 Base make_base(const Options& options) {
   static std::once_flag once;  // what holds for the process, before the first base of any loop
   std::call_once(once, [&options] {
+    if (options.backend == "select") limit_descriptors(FD_SETSIZE);
     if (options.count_memory) {
       event_set_mem_functions(counting_malloc, counting_realloc, counting_free);
     }

@@ -137,12 +137,18 @@ def server(start):
 
 
 @pytest.fixture
-def plain(start, monkeypatch):
-    """`start`, but with the build that has no sanitizers: for measurements (their allocators keep
-    what was freed) and for strace and valgrind (which do not go together with them)."""
+def without_sanitizers(monkeypatch):
+    """For measurements (sanitizers' allocators keep what was freed), for strace and valgrind (which
+    do not go together with them), and where no descriptor is left (UBSan wants one to look at an
+    object)."""
     folder = lab.binary("")
     if folder.name.startswith("bin-"):
         monkeypatch.setenv("LAB_BIN", str(folder.parent))
+
+
+@pytest.fixture
+def plain(start, without_sanitizers):
+    """`start`, but with the build that has no sanitizers."""
     return start
 
 

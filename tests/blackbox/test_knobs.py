@@ -11,6 +11,7 @@ import time
 import pytest
 
 import lab
+import load
 import wire
 
 LIBEVENT = ("03_libevent_raw", "04_bufferevent_http", "evhttp_server")
@@ -42,6 +43,18 @@ def test_backend(launch, name, backend, call):
     server = launch(name, "--backend", backend)
     converse(server)
     assert bool(epoll_trees(server)) == (backend == "epoll"), call
+
+
+@pytest.mark.usefixtures("without_sanitizers")
+@pytest.mark.parametrize("name", LIBEVENT)
+def test_more_clients_than_select_has_room_for(launch, name):
+    """Fails where descriptor 1,024 is given to select(2): the C library ends the process."""
+    server = launch(name, "--backend", "select")
+    close = wire.request("GET", "/hello", "Connection: close")
+    with load.Crowd(server, [load.Guest(close, fin=False) for _ in range(1_100)]) as crowd:
+        crowd.run()
+        assert crowd.summary() == "1100 of 1100 served; errors: none"
+        assert all(guest.got.endswith(b"hello, world\n") for guest in crowd.guests)
 
 
 @pytest.mark.parametrize("name", LIBEVENT)
