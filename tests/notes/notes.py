@@ -326,7 +326,7 @@ class Note:
         if "quiet" in options:
             return end, typed
         stale = wanted != self.lines[behind:end]
-        if stale and ("varies" not in options or behind == end or self.outputs is not None):
+        if stale and ("varies" not in options or behind == end):
             self.problems.append(Problem(self.name, at + 1, "output is stale:\n" + "\n".join(
                 difflib.unified_diff(self.lines[behind:end], wanted, "note", "now", lineterm=""))))
         return end, [*typed, *wanted]
