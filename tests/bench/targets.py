@@ -173,10 +173,14 @@ class Peer:
         return self
 
     def __exit__(self, *_) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
+        for _ in range(25):  # one may come between nginx's look at its flag and its epoll_wait
+            self.process.terminate()
+            try:
+                self.process.wait(0.2)
+                break
+            except subprocess.TimeoutExpired:
+                pass
+        else:
             self.process.kill()
             self.process.wait()
         self._folder.cleanup()
