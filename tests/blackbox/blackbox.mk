@@ -5,7 +5,7 @@
 #   make blackbox BLACKBOX_SAN=     against the plain build
 
 BLACKBOX_SAN  ?= $(ASAN)
-BLACKBOX_JOBS ?= 2
+BLACKBOX_JOBS ?= 3
 K             ?=
 STAGES_TESTED ?=
 
