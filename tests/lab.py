@@ -4,16 +4,22 @@
         sock = server.connect("http")
 
 Standard library only. Nothing outlives the `with` block: the server is ended by its process id.
+Whoever imports this is ready for machines that encode text otherwise or forbid to trace; other
+programs get the same by `lab.py PROGRAM ARGUMENTS...`.
 """
 
 from __future__ import annotations
 
+import codecs
+import functools
+import io
 import os
 import pathlib
 import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -26,6 +32,49 @@ def binary(name: str) -> pathlib.Path:
     """The path of a stage's binary; LAB_BIN names another build's folder (make asan sets it)."""
     return ROOT / os.environ.get("LAB_BIN", "build") / name
 
+
+# ---- what other machines lack --------------------------------------------------------------------
+
+PLAIN = {"✓": "v", "✗": "x", "→": ">", "…": "~", "─": "-", "–": "-", "−": "-"}
+
+
+def in_plain_characters(error: UnicodeError) -> tuple[str, int]:
+    """For what a terminal's encoding lacks (codecs.register_error): one character for each, so that
+    columns stay where they are."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(PLAIN.get(c, "?") for c in error.object[error.start:error.end]), error.end
+
+
+@functools.cache
+def why_no_tracing() -> str:
+    """Empty where strace may trace a process; else one line that says what is missing."""
+    with tempfile.NamedTemporaryFile(prefix="strace-") as log:
+        try:
+            run = subprocess.run(["strace", "-D", "-o", log.name, "true"], capture_output=True,
+                                 encoding="utf-8", errors="replace", timeout=20, check=False)
+        except (OSError, subprocess.TimeoutExpired) as why:
+            return f"strace does not run here: {why}"
+        if log.read():  # the exit status is that of `true`, even where nothing could be traced
+            return ""
+    return f"strace may not trace here: {run.stderr.strip().rpartition(': ')[2] or 'it is silent'}"
+
+
+def prepare() -> None:
+    """For this process and those it starts."""
+    codecs.register_error("plain", in_plain_characters)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plain")
+    if why_no_tracing():  # LeakSanitizer is a tracer as well, and ends the process with an error
+        given = os.environ.get("ASAN_OPTIONS", "")
+        os.environ["ASAN_OPTIONS"] = f"{given}:detect_leaks=0".lstrip(":")
+
+
+prepare()
+
+
+# ---- servers -------------------------------------------------------------------------------------
 
 class StartError(Exception):
     """The server did not get as far as listening. Holds what it printed on stderr."""
@@ -153,3 +202,9 @@ class Server:
         with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    if why_no_tracing():
+        print(f"leaks are not looked for: {why_no_tracing()}", file=sys.stderr)
+    os.execvp(sys.argv[1], sys.argv[1:])

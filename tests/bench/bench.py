@@ -30,9 +30,10 @@ import tempfile
 import threading
 import time
 
-import targets as tg
-
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import targets as tg  # noqa: E402
+
 OUTPUT = HERE.parent.parent / "build" / "bench"
 NOISY = 0.15  # a ratio whose range is wider than that share of its median says little
 
@@ -431,7 +432,7 @@ def run(args: argparse.Namespace, chosen) -> dict:
                                                             cpus, progress)
     for target in chosen:
         progress.step(f"calls and memory: {target.name}", 4)
-        if is_wanted("calls") and shutil.which("strace"):
+        if is_wanted("calls") and not tg.lab.why_no_tracing():
             results["calls"][target.name] = count_calls(target, cpus)
         if is_wanted("memory"):
             count = min(500 if args.quick else 4000, tg.limit_of_files() // 3)
@@ -450,8 +451,8 @@ def main(argv: list[str] | None = None) -> int:
     if not shutil.which("wrk"):
         print("wrk is missing: make bench-deps installs it", file=sys.stderr)
         return 1
-    if not shutil.which("strace"):
-        print("without calls per request: strace is not installed", file=sys.stderr)
+    if why := tg.lab.why_no_tracing():
+        print(f"without calls per request: {why}", file=sys.stderr)
     if os.getloadavg()[0] > 1:
         print("something else runs on this machine: expect wide ranges", file=sys.stderr)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -19,6 +19,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+pytest.register_assert_rewrite("wire", "load")  # else PYTHONOPTIMIZE leaves their asserts out
 import lab  # noqa: E402  (found through the line above)
 import wire  # noqa: E402
 
@@ -31,7 +32,7 @@ for name, value in {
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
         "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:exitcode=66",
 }.items():
-    os.environ.setdefault(name, value)
+    os.environ[name] = f"{value}:{os.environ.get(name, '')}"  # what is said last holds
 
 
 def pytest_addoption(parser):
@@ -147,6 +148,13 @@ def without_sanitizers(monkeypatch):
 
 
 @pytest.fixture
+def tracing():
+    """For what strace observes or injects: skips where it may not trace."""
+    if why := lab.why_no_tracing():
+        pytest.skip(why)
+
+
+@pytest.fixture
 def plain(start, without_sanitizers):
     """`start`, but with the build that has no sanitizers."""
     return start
@@ -168,6 +176,11 @@ def pytest_runtest_makereport(item, call):
         if not server._stderr.closed:
             text = f"{' '.join(server.command)}\n{server.stderr()}"
             report.sections.append(("server's stderr", text))
+
+
+def pytest_terminal_summary(terminalreporter):
+    if why := lab.why_no_tracing():
+        terminalreporter.write_line(f"leaks are not looked for: {why}")
 
 
 def eventually(condition, timeout: float = 10.0, what: str = "condition") -> None:

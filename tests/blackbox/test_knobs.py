@@ -105,7 +105,7 @@ def epoll_ctls(launch, tmp_path, *flags) -> int:
     return int(row.split()[3])
 
 
-def test_changelist(launch, tmp_path):
+def test_changelist(launch, tmp_path, tracing):
     """Fails where the flag does not reach the base: a swap is one call then, not two."""
     plain, listed = epoll_ctls(launch, tmp_path), epoll_ctls(launch, tmp_path, "--changelist")
     assert plain > 700 and listed < 0.6 * plain, (plain, listed)

@@ -95,7 +95,7 @@ def test_stop_and_continue(server):
     "accept4:error=ENFILE:when=1+3", "epoll_wait,epoll_pwait2:error=EINTR:when=5+3",
     "recvfrom,readv:error=EAGAIN:when=2+3", "sendto,writev:error=EAGAIN:when=2+3",
 ])
-def test_calls_that_fail_now_and_then(plain, fault):
+def test_calls_that_fail_now_and_then(plain, fault, tracing):
     """Fails where one call's EINTR, EAGAIN, ECONNABORTED or ENFILE is taken for the end of the
     connection or of the server. strace makes the calls fail."""
     calls = fault.split(":")[0]

@@ -21,11 +21,11 @@ It quotes by itself; its outputs are those of the original.
 from __future__ import annotations
 
 import argparse
+import collections
 import concurrent.futures
 import dataclasses
 import difflib
 import fcntl
-import functools
 import hashlib
 import os
 import pathlib
@@ -40,6 +40,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 import cpp
+import lab
 from lab import LISTENING, STAGES
 
 TRANSLATED = ("README.md", "00_sockets.md", *(f"{stage}.md" for stage in STAGES), "05_evhttp.md",
@@ -75,6 +76,7 @@ class Problem:
 class Rendered:
     text: str
     problems: list[Problem]
+    skipped: list[str]  # for each output that could not be had, why
 
 
 # ---- blocks of a note ----------------------------------------------------------------------------
@@ -146,9 +148,9 @@ class Shell:
 
     def spawn(self, command: str) -> subprocess.Popen:
         return subprocess.Popen(
-            ["bash", "-c", command], cwd=self.root, env=self.env, text=True, errors="replace",
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True)
+            ["bash", "-c", command], cwd=self.root, env=self.env, encoding="utf-8",
+            errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, start_new_session=True)
 
     @staticmethod
     def end(process: subprocess.Popen, number: int) -> None:
@@ -213,14 +215,11 @@ class Shell:
         return self.readers(output)
 
 
-@functools.cache
-def available(program: str) -> bool:
-    if not shutil.which(program):
-        return False
+def lacking(program: str) -> str:
+    """Why it cannot run here; empty if it can."""
     if program == "strace":  # installed is not enough: a container may forbid to trace
-        return subprocess.run(["strace", "-o", os.devnull, "true"], check=False,
-                              capture_output=True).returncode == 0
-    return True
+        return lab.why_no_tracing()
+    return "" if shutil.which(program) else f"{program} is not installed"
 
 
 def options_of(arguments: str) -> dict[str, str]:
@@ -265,7 +264,7 @@ class Note:
                 end, block = at + 1, [self.lines[at]]
             result += block
             at = end
-        return Rendered("\n".join(result), self.problems)
+        return Rendered("\n".join(result), self.problems, self.skipped)
 
     def follow(self, at: int, kind: str, arguments: str) -> tuple[int, list[str]]:
         """The line behind what the directive covers, and what should stand there."""
@@ -337,9 +336,10 @@ class Note:
             if not self.outputs.get(commands):
                 raise NoteError("the original runs no such commands")
             return self.outputs[commands].pop(0)
-        missing = [name for name in options.get("needs", "").split(",")
-                   if name and not available(name)]
-        if self.shell is None or missing:
+        if self.shell is None:
+            return old
+        programs = options["needs"].split(",") if "needs" in options else []
+        if missing := [why for why in map(lacking, programs) if why]:
             self.skipped += missing
             return old
         if "stop" in options:
@@ -511,6 +511,9 @@ def render_all(tree: Tree, paths: list[pathlib.Path], run: bool) -> dict[pathlib
         if source := original_of(tree, path):
             text = done[source].text if source in done else source.read_text(encoding="utf-8")
             done[path] = Note(tree, path, original=text).render()
+    skipped = collections.Counter(why for rendered in done.values() for why in rendered.skipped)
+    for why, times in skipped.items():
+        print(f"skipped {times} outputs: {why}")
     return done
 
 

@@ -24,7 +24,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 TESTS = HERE.parent
-sys.path[:0] = [str(TESTS), str(TESTS / "bench")]
+sys.path[:0] = [str(HERE), str(TESTS), str(TESTS / "bench")]
 import lab  # noqa: E402
 import bench  # noqa: E402
 import draw  # noqa: E402

@@ -24,7 +24,8 @@ import sys
 import time
 import traceback
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 import lab  # noqa: E402
 from clients import (  # noqa: E402
     BAD, HEALTHY, IDLE_TIMEOUT, PATIENCE, Figures, Peer, Violation, healthy_http)
@@ -116,7 +117,7 @@ class Soak:
 
 def soak(name: str, seconds: float) -> list[str]:
     """Prints the row; returns what did not hold."""
-    options = f"{os.environ.get('ASAN_OPTIONS', '')}:{ASAN}".strip(":")
+    options = f"{ASAN}:{os.environ.get('ASAN_OPTIONS', '')}"
     with lab.Server(name, "--idle-timeout", IDLE_TIMEOUT, env={"ASAN_OPTIONS": options}) as server:
         run = Soak(server, seed=1)
         try:
