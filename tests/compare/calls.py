@@ -3,7 +3,7 @@
 strace says it; here every descriptor gets the name of its role (c1, http-listener, epoll ...), and
 what differs from run to run (addresses, ports, process ids, time-outs, dates) is left out, so that
 two runs give the same text. Calls on other descriptors (the time-zone file, say), memory and
-set-up before the first client are not shown.
+set-up before the first client are not shown. A line of strace's that is not understood is an error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import collections
 import dataclasses
 import os
 import re
-import subprocess
 import tempfile
 
 import conversation as conv
@@ -23,11 +22,15 @@ STRACE = ("strace", "-D", "-s", "64", "-e", "trace=%network,%desc,exit_group")
 BULK = 256 * 1024  # the kernel cuts a step that moves more bytes differently each time
 LONGEST_CYCLE = 8
 CALL = re.compile(r"^(\w+)\((.*)\)\s+= (-?\w+)(?: (E[A-Z]+))?")
-EVENT = re.compile(r"\{events=([A-Z|]+), data=\{u32=\d+, u64=(\d+)\}\}")
+EVENT = re.compile(r"\{events=([A-Z|]+), data=(?:\{u32=\d+, u64=)?(\w+)\}")  # strace 6.1, or 6.13
 PAYLOAD = re.compile(r'"((?:[^"\\]|\\.)*)"')
 PORT = re.compile(r"sin6?_port=htons\((\d+)\)")
 READS = {"recvfrom", "read", "readv", "recvmsg"}
 WRITES = {"sendto", "write", "writev", "sendmsg"}
+
+
+class NotUnderstood(Exception):
+    """What strace says cannot be explained: better no sentence than a wrong one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,7 +169,7 @@ class Names:
         self.ports = {str(port): f"{name}-listener" for name, port in ports.items()}
         self.clients = list(clients)
         self.roles: dict[str, str] = {}
-        self.by_data: dict[str, str] = {}  # what epoll_wait gives back
+        self.by_data: dict[int, str] = {}  # what epoll_wait gives back
 
     def learn(self, name: str, args: str, result: str) -> None:
         first = args.split(",")[0]
@@ -186,11 +189,20 @@ class Names:
             self.roles[result] = self.roles[first]
         elif name == "accept4" and result.isdigit():
             self.roles[result] = self.clients.pop(0) if self.clients else "c?"
-        elif name == "epoll_ctl" and (event := EVENT.search(args)):
-            self.by_data[event[2]] = self.role(args.split(", ")[2])
+        elif name == "epoll_ctl" and "EPOLL_CTL_DEL" not in args:
+            (_, data), = events_of(args)
+            self.by_data[data] = self.role(args.split(", ")[2])
 
     def role(self, fd: str) -> str:
         return self.roles.get(fd, "")
+
+
+def events_of(args: str) -> list[tuple[str, int]]:
+    """Bits and data of each struct epoll_event."""
+    found = [(bits, int(data, 0)) for bits, data in EVENT.findall(args)]
+    if not found or len(found) != args.count("{events="):
+        raise NotUnderstood(f"strace says {args}, in which events are looked for")
+    return found
 
 
 def parse(line: str, names: Names) -> Call | None:
@@ -199,9 +211,11 @@ def parse(line: str, names: Names) -> Call | None:
         return Call("signal", f"{line.split()[1]} arrives", "the kernel interrupts what it does")
     if line.startswith("exit_group("):
         return Call("exit_group", f"exit_group({line[11:].split(')')[0]})", "the process ends")
+    if line.startswith("+++ "):
+        return None
     match = CALL.match(line)
     if not match:
-        return None
+        raise NotUnderstood(f"strace says {line}")
     name, args, result, error = match.groups()
     if name == "accept4" and result.isdigit():
         names.learn(name, args, result)
@@ -239,16 +253,16 @@ def make_call(name: str, args: str, result: str, names: Names) -> Call | None:
 def waited(name: str, args: str, result: str, names: Names) -> Call:
     limit = args.rsplit(", ", 1)[1]
     limit = {"-1": "forever", "0": "0"}.get(limit, "timeout")
-    events = [(names.by_data.get(data, "?"), bits) for bits, data in EVENT.findall(args)]
     if result == "0":
         seen, gloss = "time-out", "sleeps until a timer is due"
         if limit == "0":
             gloss = "looks whether anything is ready: no"
-    elif events:
+    elif result == "EINTR":
+        seen, gloss = result, "is woken by a signal"
+    else:
+        events = [(names.by_data.get(data, "?"), bits) for bits, data in events_of(args)]
         seen = ", ".join(f"{who} {bits}" for who, bits in events)
         gloss = "wakes up: " + ", ".join(f"{who} {ready(who, bits)}" for who, bits in events)
-    else:
-        seen, gloss = result, "is woken by a signal"
     return Call(name, f"{name}({limit}) = {seen}", gloss)
 
 
@@ -262,8 +276,7 @@ def ready(who: str, bits: str) -> str:
 
 def controlled(parts: list[str], args: str, error: str, names: Names) -> Call:
     operation, who = parts[1].removeprefix("EPOLL_CTL_"), names.role(parts[2]) or "?"
-    event = EVENT.search(args)
-    bits = event[1] if event and operation != "DEL" else ""
+    bits = events_of(args)[0][0] if operation != "DEL" else ""
     wish = {"EPOLLIN": "readable", "EPOLLOUT": "writable",
             "EPOLLIN|EPOLLOUT": "readable or writable"}.get(bits, bits)
     gloss = {"ADD": f"hangs {who} on the tree, to be told when it is {wish}",
@@ -342,18 +355,6 @@ class Log:
         return rests
 
 
-def why_not() -> str:
-    """Empty if strace works here; else one line that says why it does not."""
-    try:
-        run = subprocess.run(["strace", "-D", "-o", os.devnull, "true"], capture_output=True,
-                             text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired) as why:
-        return f"no system calls: cannot run strace ({why})"
-    if run.returncode == 0:
-        return ""
-    return f"no system calls: strace may not trace here ({run.stderr.strip().splitlines()[-1:]})"
-
-
 def trace(conversation: conv.Conversation, target: str) -> Trace:
     """Plays the conversation against that server under strace."""
     with tempfile.NamedTemporaryFile(prefix="strace-") as file:
@@ -368,6 +369,8 @@ def trace(conversation: conv.Conversation, target: str) -> Trace:
                                  asleep=lambda: conv.sleeps(server.pid) and log.resting(),
                                  after_step=lambda step: cuts.append(log.cut))
             player.settle()
+            if not log.resting():
+                raise NotUnderstood("strace does not say that the server waits for clients")
             start = log.cut
             player.play()
         return build(log, start, cuts, server.ports, conversation, player.observations)
@@ -382,6 +385,8 @@ def build(log: Log, start: int, cuts: list[int], ports, conversation: conv.Conve
             names.learn(*match.groups()[:3])
             if match[1] == "close":
                 names.roles.pop(match[2], None)
+    if unseen := set(names.ports.values()) - set(names.roles.values()):
+        raise NotUnderstood(f"strace does not say which descriptor is {' and '.join(unseen)}")
     steps = []
     for step, end in zip(conversation.steps, cuts):
         calls = [parse(line, names) for line in log.part(start, end)]

@@ -1,7 +1,7 @@
 # Comparing stages. The commands behind these targets: tests/compare/compare.py --help
 
 COMPARE := $(PYTHON) tests/compare/compare.py
-COMPARE_FLAGS = $(if $(CONV),--conv $(CONV)) $(if $(JSON),--json)
+COMPARE_FLAGS = $(if $(CONV),--conv '$(CONV)') $(if $(JSON),--json)
 
 .PHONY: diff trace compare-test
 diff: deps  ## all conversations, all stages; A=01 B=02 [CONV=keepalive]: what differs

@@ -6,22 +6,25 @@
     compare.py trace 03 --conv keepalive    one stage's system calls, explained
     compare.py list                         the conversations
 
-Exit status: 0 identical, 1 a difference on the wire, 2 wrong usage or a wrong conversation file.
+Exit status: 0 identical, 1 a difference on the wire, 2 wrong usage, a wrong conversation file, or
+a line of strace's that cannot be explained.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import pathlib
 import sys
 
-import calls
-import conversation as conv
-import expected
-import render
-import show
-import wire
-from conversation import lab
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))  # PYTHONSAFEPATH leaves it out
+import calls  # noqa: E402
+import conversation as conv  # noqa: E402
+import expected  # noqa: E402
+import render  # noqa: E402
+import show  # noqa: E402
+import wire  # noqa: E402
+from conversation import lab  # noqa: E402
 
 VIEWS = ("code", "wire", "calls")
 
@@ -35,7 +38,9 @@ def stage_of(number: str) -> str:
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--conv", metavar="NAME", help="one conversation, by name or path")
+    shared.add_argument("--conv", metavar="NAME", help="one conversation")
+    shared.add_argument("--folder", type=pathlib.Path, default=conv.FOLDER,
+                        help="of the conversations (*.conv)")
     shared.add_argument("--json", action="store_true", help="data instead of text")
     shared.add_argument("--binary", metavar="STAGE=PATH", action="append", default=[],
                         help="another program in the place of a stage, such as 02=./mine")
@@ -69,11 +74,11 @@ def target(options: argparse.Namespace, stage: str) -> str:
 
 def chosen(options: argparse.Namespace, default: str = "") -> list[conv.Conversation]:
     name = options.conv or default
-    return [conv.find(name)] if name else conv.load_all()
+    return [conv.find(name, options.folder)] if name else conv.load_all(options.folder)
 
 
 def print_json(data) -> None:
-    print(json.dumps(data, indent=2, ensure_ascii=False))
+    print(json.dumps(data, indent=2))
 
 
 # ---- all -----------------------------------------------------------------------------------------
@@ -156,15 +161,15 @@ def pair_wire(options: argparse.Namespace, result: dict) -> int:
 
 def pair_calls(options: argparse.Namespace, result: dict) -> None:
     """The timelines of one conversation (keepalive, if none is named), counts of the others."""
-    if why := calls.why_not():
+    if why := lab.why_no_tracing():
         result["calls"] = {"error": why}
         if not options.json:
-            print(why)
+            print(f"no system calls: {why}")
         return
     full = options.conv or "keepalive"
     conversations = chosen(options, full)
     if not options.conv:
-        conversations += [c for c in conv.load_all() if c.name != full]
+        conversations += [c for c in conv.load_all(options.folder) if c.name != full]
     result["calls"] = {}
     counts = {}
     with show.Progress() as progress:
@@ -186,8 +191,8 @@ def pair_calls(options: argparse.Namespace, result: dict) -> None:
 # ---- trace ---------------------------------------------------------------------------------------
 
 def command_trace(options: argparse.Namespace) -> int:
-    if why := calls.why_not():
-        print_json({"error": why}) if options.json else print(why)
+    if why := lab.why_no_tracing():
+        print_json({"error": why}) if options.json else print(f"no system calls: {why}")
         return 0
     conversation, = chosen(options, "keepalive")
     trace = calls.trace(conversation, target(options, options.stage))
@@ -212,7 +217,7 @@ def main(arguments: list[str]) -> int:
     options = parse_arguments(arguments)
     try:
         return globals()[f"command_{options.command}"](options)
-    except conv.WrongStep as why:
+    except (conv.WrongStep, calls.NotUnderstood) as why:
         print(why, file=sys.stderr)
         return 2
     except (lab.StartError, OSError) as why:

@@ -233,17 +233,15 @@ def load(path: pathlib.Path) -> Conversation:
     return Reader(path).read(path.read_text(encoding="utf-8"))
 
 
-def load_all() -> list[Conversation]:
-    return [load(path) for path in sorted(FOLDER.glob("*.conv"))]
+def load_all(folder: pathlib.Path = FOLDER) -> list[Conversation]:
+    return [load(path) for path in sorted(folder.glob("*.conv"))]
 
 
-def find(name: str) -> Conversation:
-    """By name, or by path if it has a slash."""
-    path = pathlib.Path(name) if "/" in name else FOLDER / f"{name}.conv"
-    if not path.is_file():
-        known = " ".join(sorted(p.stem for p in FOLDER.glob("*.conv")))
-        raise WrongStep(f"no conversation {name!r}; there are: {known}")
-    return load(path)
+def find(name: str, folder: pathlib.Path = FOLDER) -> Conversation:
+    known = {path.stem: path for path in sorted(folder.glob("*.conv"))}
+    if name not in known:
+        raise WrongStep(f"no conversation {name!r}; there are: {' '.join(known)}")
+    return load(known[name])
 
 
 # ---- playing it ----------------------------------------------------------------------------------

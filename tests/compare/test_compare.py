@@ -9,6 +9,8 @@ import json
 import os
 import pathlib
 import pty
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,7 +30,7 @@ from conversation import lab  # noqa: E402
 
 STAGES = ("01", "02", "03", "04")
 DEMO = HERE.parent / "demo" / "demo.py"
-needs_strace = pytest.mark.skipif(bool(calls.why_not()), reason="strace may not trace here")
+needs_strace = pytest.mark.skipif(bool(lab.why_no_tracing()), reason=lab.why_no_tracing())
 
 
 def run(*arguments: str, script: pathlib.Path = HERE / "compare.py", **env: str):
@@ -61,10 +63,10 @@ def run_on_terminal(*arguments: str, **env: str) -> str:
     return output.decode()
 
 
-def write(folder: pathlib.Path, text: str) -> pathlib.Path:
-    path = folder / "mine.conv"
-    path.write_text(text, encoding="utf-8")
-    return path
+def mine(folder: pathlib.Path, text: str) -> tuple[str, ...]:
+    """The flags for a conversation of the test's own."""
+    (folder / "mine.conv").write_text(text, encoding="utf-8")
+    return "--folder", str(folder), "--conv", "mine"
 
 
 # ---- the same text each time ---------------------------------------------------------------------
@@ -134,6 +136,63 @@ def test_a_bufferevent_uses_readv_ioctl_writev():
     assert 'recvfrom(c1) = 34 "GET /hello HTTP/1.1…"         | readv(c1) = 34' in shown
 
 
+def recorded(version: str) -> str:
+    """What strace of that version said of stage 3 and one client."""
+    return (HERE / "strace" / f"{version}.txt").read_text(encoding="utf-8")
+
+
+def explained(tmp_path: pathlib.Path, text: str) -> list[tuple[str, str]]:
+    """The timeline of the client in such a record, as if it were one step."""
+    (tmp_path / "log").write_text(text, encoding="utf-8")
+    ports = {name: int(port) for port, name in re.findall(r":(\d+) \((\w+)\)", text)}
+    step = conv.Step(1, "", "", "connects", "c1")
+    start = text.index("epoll_wait(")
+    talk = conv.Conversation(tmp_path / "log", steps=[step])
+    log = calls.Log(str(tmp_path / "log"))
+    return calls.build(log, start, [len(text)], ports, talk, []).steps[0].lines()
+
+
+def test_each_strace_is_explained_alike(tmp_path):
+    """Catches an explanation that only one version's `data=` fits: the other one's wake-ups were
+    taken for signals."""
+    old, new = (explained(tmp_path, recorded(version)) for version in ("6.1", "6.13"))
+    assert old == new
+    assert old[0] == ("epoll_wait(forever) = http-listener EPOLLIN",
+                      "wakes up: http-listener has a client waiting")
+    woken = [call for call, gloss in old if "by a signal" in gloss]
+    assert woken == ["epoll_wait(timeout) = EINTR"]
+
+
+@pytest.mark.parametrize("version", ["6.1", "6.13"])
+@pytest.mark.parametrize("said, instead", [
+    (r"(epoll_ctl.*ADD, 8.*) data=.*\}", r"\1 payload=8}"),
+    (r"(epoll_wait.*) data=.*\}", r"\1 payload=8}"),
+    (r"(epoll_wait.*events=)EPOLLIN", r"\g<1>0x1"),
+    (r"epoll_wait\(\d+, \[.*\](.*) = 1", r"epoll_wait(5, 0x5581\1 = 1"),
+    (r"EINTR \(.*\)", "EBADF (Bad file descriptor)"),
+    (r"(recvfrom.*) = 34", r"\1 = ? ERESTARTSYS (To be restarted)"),
+    (r"EPOLL_CTL_MOD|EPOLL_CTL_DEL", "EPOLL_CTL_SWAP"),
+    (r"getsockname", "getsocketname"),
+    (r"recvfrom", "[ Process PID=8 runs in 32 bit mode. ] recvfrom"),
+])
+def test_what_strace_says_is_understood_or_an_error(tmp_path, version, said, instead):
+    """Catches an explanation that passes over what it cannot read, or guesses."""
+    text, changed = re.subn(said, instead, recorded(version), count=1)
+    assert changed == 1
+    with pytest.raises(calls.NotUnderstood, match="strace"):
+        explained(tmp_path, text)
+
+
+@needs_strace
+def test_a_strange_strace_ends_with_an_error(tmp_path):
+    """Catches an exit status 0 for a trace that could not be explained."""
+    (tmp_path / "strace").write_text(f'#!/bin/sh\nexec {shutil.which("strace")} -X raw "$@"\n')
+    (tmp_path / "strace").chmod(0o755)
+    done = run("trace", "02", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.returncode == 2 and done.stderr.startswith("strace ") and not done.stdout, done
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("stage", lab.STAGES)
 def test_no_line_of_code_is_left_out(stage):
     """Catches a code view that overlooks a part of the source, and with it what changed there."""
@@ -190,10 +249,10 @@ def run_broken(how: str, *arguments: str):
 
 def test_one_wrong_byte_is_named(tmp_path):
     """A server that answers one byte wrongly makes `all` fail; conversation and byte are named."""
-    path = write(tmp_path, 'c1 connects to text\nc1 sends "wax\\n"\nc1 receives "WAX\\n"\n')
-    done = run_broken("byte", "all", "--conv", str(path))
+    talk = 'c1 connects to text\nc1 sends "wax\\n"\nc1 receives "WAX\\n"\n'
+    done = run_broken("byte", "all", *mine(tmp_path, talk))
     assert done.returncode == 1
-    assert "mine, 02:" in done.stdout and f"{path}:3" in done.stdout
+    assert "mine, 02:" in done.stdout and f"{tmp_path / 'mine.conv'}:3" in done.stdout
     assert "byte 2 differs" in done.stdout and '"WA»x\\n"' in done.stdout
     assert "mine, 01:" not in done.stdout
 
@@ -205,7 +264,7 @@ def test_one_wrong_byte_is_named(tmp_path):
 ])
 def test_other_defects_are_seen(tmp_path, how, conversation, sign):
     """A server that says more than it should, and one that resets where it should close."""
-    done = run_broken(how, "all", "--conv", str(write(tmp_path, conversation)))
+    done = run_broken(how, "all", *mine(tmp_path, conversation))
     assert done.returncode == 1 and sign in done.stdout, done.stdout
 
 
@@ -259,10 +318,16 @@ def test_header_order_is_no_difference_to_evhttp():
 def test_a_wrong_step_is_named(tmp_path, line, why):
     """Catches a reader that overlooks what it does not understand: such a test would pass for the
     wrong reason."""
-    path = write(tmp_path, f"title: wrong\n# a comment\nc1 connects to text\n{line}\n")
-    done = run("all", "--conv", str(path))
+    done = run("all", *mine(tmp_path, f"title: wrong\n# a comment\nc1 connects to text\n{line}\n"))
     assert done.returncode == 2
-    assert done.stderr.startswith(f"{path}:4: ") and why in done.stderr, done.stderr
+    assert done.stderr.startswith(f"{tmp_path / 'mine.conv'}:4: ") and why in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("name", [str(conv.FOLDER / "line"), "../conversations/line", "line.conv"])
+def test_a_conversation_goes_by_its_name(name):
+    """Catches a CONV= that opens any file of the reader's machine and shows how it begins."""
+    done = run("list", "--conv", name)
+    assert done.returncode == 2 and done.stderr.startswith("no conversation '"), done.stderr
 
 
 def test_every_conversation_is_good_and_has_a_title():
@@ -292,15 +357,22 @@ def test_fits_into_the_width(arguments):
     assert lines and max(map(show.width_of, lines)) <= 80
 
 
-def test_without_strace_the_other_views_remain(tmp_path):
-    """Catches a crash where a container forbids ptrace."""
-    fake = tmp_path / "strace"
-    fake.write_text("#!/bin/sh\necho 'strace: Operation not permitted' >&2; exit 1\n")
-    fake.chmod(0o755)
-    done = run("pair", "01", "02", "--conv", "line", PATH=f"{tmp_path}:{os.environ['PATH']}")
+@pytest.mark.parametrize("fake, why", [
+    ("echo 'strace: attach: Operation not permitted' >&2; exit 1", "Operation not permitted"),
+    ('shift 3; exec "$@"', "it is silent"),  # strace -D where it cannot attach: status 0
+])
+def test_without_strace_the_other_views_remain(tmp_path, fake, why):
+    """Catches a crash, a wait for what never comes, and a timeline without calls, where a container
+    forbids ptrace."""
+    (tmp_path / "strace").write_text(f"#!/bin/sh\n{fake}\n")
+    (tmp_path / "strace").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    missing = f"no system calls: strace may not trace here: {why}"
+    done = run("pair", "01", "02", "--conv", "line", PATH=path)
     assert done.returncode == 0, done.stderr
     assert "code:" in done.stdout and "line " in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("no system calls: strace may not trace here")
+    assert done.stdout.splitlines()[-1] == missing
+    assert run("trace", "01", PATH=path).stdout.splitlines() == [missing]
 
 
 def members(session: int) -> list[str]:
@@ -326,9 +398,9 @@ def hear_ctrl_c() -> None:
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_nothing_survives_ctrl_c(tmp_path, command, number, status):
     """Catches servers and tracers that are left behind."""
-    path = write(tmp_path, "c1 connects to text\npause 60 s\n")
-    with subprocess.Popen([sys.executable, str(HERE / "compare.py"), *command, "--conv",
-                           str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    talk = mine(tmp_path, "c1 connects to text\npause 60 s\n")
+    with subprocess.Popen([sys.executable, str(HERE / "compare.py"), *command, *talk],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                           start_new_session=True, preexec_fn=hear_ctrl_c) as process:
         deadline = time.monotonic() + 30
         while not any("02_epoll" in line and "strace" not in line
