@@ -3,7 +3,7 @@
 import http.client
 
 import lab
-from clients import ask, connection
+from clients import Unmet, ask, connection, require
 
 BINARIES = lab.STAGES
 ALL_BYTES = bytes(range(256))
@@ -15,16 +15,16 @@ def on_every_stage(conversation):
             client = connection(server)
             try:
                 conversation(client)
-            except AssertionError as error:
-                raise AssertionError(f"{stage}: {error}") from None
+            except Unmet as error:
+                raise Unmet(f"{stage}: {error}") from None
             finally:
                 client.close()
 
 
 def reversed_of(client: http.client.HTTPConnection, body, expected: bytes, **kwargs) -> None:
     answer, got = ask(client, "POST", "/reverse", body, **kwargs)
-    assert answer.status == 200, f"POST /reverse: {answer.status}, expected 200"
-    assert got == expected, f"{expected[:40]!r} was expected, {got[:40]!r} came"
+    require(answer.status == 200, f"POST /reverse: {answer.status}, expected 200")
+    require(got == expected, f"{expected[:40]!r} was expected, {got[:40]!r} came")
 
 
 def check_word():
@@ -39,7 +39,7 @@ def check_type():
             answer, _ = ask(client, "POST", "/reverse", b"ab", **given)
             wanted = given.get("Content_Type", "application/octet-stream")
             got = answer.headers.get("Content-Type")
-            assert answer.status == 200 and got == wanted, f"{wanted} was expected, {got} came"
+            require(answer.status == 200 and got == wanted, f"{wanted} was expected, {got} came")
     on_every_stage(conversation)
 
 
@@ -58,6 +58,6 @@ def check_method():
     """GET /reverse is refused with 405 and `Allow: POST`."""
     def conversation(client):
         answer, _ = ask(client, "GET", "/reverse")
-        assert answer.status == 405, f"GET /reverse: {answer.status}, expected 405"
-        assert answer.headers.get("Allow") == "POST", f"Allow: {answer.headers.get('Allow')}"
+        require(answer.status == 405, f"GET /reverse: {answer.status}, expected 405")
+        require(answer.headers.get("Allow") == "POST", f"Allow: {answer.headers.get('Allow')}")
     on_every_stage(conversation)

@@ -1,7 +1,7 @@
 """Edge-triggered clients in stage 1."""
 
 import lab
-from clients import HELLO, noise, settle, stream_of_answers, through, traced
+from clients import HELLO, noise, require, settle, stream_of_answers, through, traced
 
 STAGE = "01_plain_epoll"
 BINARIES = [STAGE]
@@ -16,8 +16,8 @@ def check_edge():
                 sock.recv(1000)
         settle(trace)
         found = trace.interests(trace.clients())
-        assert len(found) == 2, f"{len(found)} of 2 clients were added to the tree"
-        assert all("EPOLLET" in events for events in found), f"interests: {', '.join(found)}"
+        require(len(found) == 2, f"{len(found)} of 2 clients were added to the tree")
+        require(all("EPOLLET" in events for events in found), f"interests: {', '.join(found)}")
 
 
 def check_burst():

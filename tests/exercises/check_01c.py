@@ -3,7 +3,7 @@
 import time
 
 import lab
-from clients import HELLO, ask_hello, settle, stream_of_answers, traced
+from clients import HELLO, ask_hello, require, settle, stream_of_answers, traced
 
 STAGE = "01_plain_epoll"
 BINARIES = [STAGE]
@@ -18,11 +18,11 @@ def check_flag():
         settle(trace)
         added = [line for line in trace.lines("epoll_ctl") if "EPOLL_CTL_ADD" in line]
         exclusive = [line for line in added if "EPOLLEXCLUSIVE" in line]
-        assert len(exclusive) == 4, (
-            f"{len(exclusive)} of {len(added)} additions to a tree say EPOLLEXCLUSIVE: two loops "
-            f"with two listeners each make 4")
+        require(len(exclusive) == 4,
+                f"{len(exclusive)} of {len(added)} additions to a tree say EPOLLEXCLUSIVE: two "
+                f"loops with two listeners each make 4")
         failed = [line for line in trace.lines("epoll_ctl") if "= -1" in line]
-        assert not failed, f"the kernel refused: {failed[0]}"
+        require(not failed, f"the kernel refused: {failed[:1]}")
 
 
 def check_herd():
@@ -36,10 +36,10 @@ def check_herd():
         calls = trace.lines("accept4")
     accepted = sum("EAGAIN" not in call for call in calls)
     in_vain = len(calls) - accepted
-    assert accepted == CLIENTS, f"{accepted} of {CLIENTS} clients were accepted"
-    assert in_vain <= 2 * CLIENTS, (
-        f"{CLIENTS} clients, and accept4 said EAGAIN {in_vain} times: up to {THREADS} loops wake "
-        f"for each client; one would do")
+    require(accepted == CLIENTS, f"{accepted} of {CLIENTS} clients were accepted")
+    require(in_vain <= 2 * CLIENTS,
+            f"{CLIENTS} clients, and accept4 said EAGAIN {in_vain} times: up to {THREADS} loops "
+            f"wake for each client; one would do")
 
 
 def check_full():

@@ -4,7 +4,7 @@ import re
 import time
 
 import lab
-from clients import ask_hello, closes_a_silent_client, settle, traced
+from clients import ask_hello, closes_a_silent_client, require, settle, traced
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]
@@ -25,8 +25,8 @@ def check_waits():
             ask_hello(sock, 3)
         settle(trace)
         finite = [timeout for timeout in time_outs(trace) if timeout != -1]
-        assert not finite, f"epoll_wait had a time-out: {finite[:5]} ms"
-        assert trace.lines("timerfd_create"), "no timerfd_create"
+        require(not finite, f"epoll_wait had a time-out: {finite[:5]} ms")
+        require(trace.lines("timerfd_create"), "no timerfd_create")
 
 
 def check_silent():
@@ -44,7 +44,7 @@ def check_activity():
         sock.settimeout(6)
         sock.sendall(b"GET /hel")
         answer = sock.recv(1000)
-        assert b" 408 " in answer, f"408 was expected, {answer[:40]!r} came"
+        require(b" 408 " in answer, f"408 was expected, {answer[:40]!r} came")
 
 
 def check_cost():
@@ -54,8 +54,8 @@ def check_cost():
             ask_hello(sock, 200)
         settle(trace)
         set_ = len(trace.lines("timerfd_settime"))
-        assert set_ > 0, "no timerfd_settime at all: there is no timerfd yet"
-        assert set_ < 50, f"200 requests, {set_} times timerfd_settime"
+        require(set_ > 0, "no timerfd_settime at all: there is no timerfd yet")
+        require(set_ < 50, f"200 requests, {set_} times timerfd_settime")
 
 
 def check_quiet():
@@ -63,10 +63,10 @@ def check_quiet():
     with traced(STAGE, "--idle-timeout", "0.3", calls=CALLS) as (server, trace):
         with server.connect("http") as sock:
             sock.settimeout(5)
-            assert sock.recv(1) == b"", "the server said something"
+            require(sock.recv(1) == b"", "the server said something")
         settle(trace)
         before = len(time_outs(trace))
         time.sleep(2)
         woken = len(time_outs(trace)) - before
-        assert trace.lines("timerfd_create"), "no timerfd_create"
-        assert woken <= 4, f"{woken} wake-ups in two seconds without a client"
+        require(trace.lines("timerfd_create"), "no timerfd_create")
+        require(woken <= 4, f"{woken} wake-ups in two seconds without a client")

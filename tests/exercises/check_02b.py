@@ -4,7 +4,7 @@ import signal
 import time
 
 import lab
-from clients import HELLO, ask_hello, noise, settle, stream_of_answers, through, traced
+from clients import HELLO, ask_hello, noise, require, settle, stream_of_answers, through, traced
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]
@@ -19,8 +19,8 @@ def check_flag():
         settle(trace)
         clients = trace.clients()
         found = trace.interests(clients) + trace.interests(clients, "MOD")
-        assert found, "no client on the tree"
-        assert all("EPOLLONESHOT" in events for events in found), f"{found[:4]}"
+        require(found, "no client on the tree")
+        require(all("EPOLLONESHOT" in events for events in found), f"{found[:4]}")
 
 
 def check_pieces():
@@ -61,8 +61,8 @@ def check_cost():
             ask_hello(sock, 100)
         settle(trace)
         found = trace.interests(trace.clients(), "MOD")
-        assert any("EPOLLONESHOT" in events for events in found), "no EPOLLONESHOT"
-        assert len(found) <= 210, f"100 requests, {len(found)} EPOLL_CTL_MOD"
+        require(any("EPOLLONESHOT" in events for events in found), "no EPOLLONESHOT")
+        require(len(found) <= 210, f"100 requests, {len(found)} EPOLL_CTL_MOD")
 
 
 def check_second_signal():
@@ -72,6 +72,6 @@ def check_second_signal():
         time.sleep(0.3)
         server.signal(signal.SIGTERM)
         time.sleep(0.7)
-        assert server.process.poll() is None, "the first SIGTERM did not wait for the client"
+        require(server.process.poll() is None, "the first SIGTERM did not wait for the client")
         server.signal(signal.SIGTERM)
         server.wait(5)

@@ -1,7 +1,7 @@
 """How many epoll_ctl? The reactor counts."""
 
 import lab
-from clients import HELLO, ask_hello, connection, settle, stats, stream_of_answers, traced
+from clients import HELLO, ask_hello, connection, require, settle, stats, stream_of_answers, traced
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]
@@ -13,7 +13,7 @@ def per_hundred(*flags: str) -> int:
         client = connection(server)
         ask_hello(sock)
         before = stats(client)
-        assert "epoll_ctl" in before, f"no member epoll_ctl in /stats: {', '.join(before)}"
+        require("epoll_ctl" in before, f"no member epoll_ctl in /stats: {', '.join(before)}")
         ask_hello(sock, 100)
         after = stats(client)
         client.close()
@@ -22,7 +22,7 @@ def per_hundred(*flags: str) -> int:
 
 def expect(flags: tuple[str, ...], least: int, most: int) -> None:
     got = per_hundred(*flags)
-    assert least <= got <= most, f"{' '.join(flags)}: 100 requests, {got} epoll_ctl counted"
+    require(least <= got <= most, f"{' '.join(flags)}: 100 requests, {got} epoll_ctl counted")
 
 
 def check_mod():
@@ -54,5 +54,5 @@ def check_strace():
         settle(trace)
         counted = len(trace.lines("epoll_ctl"))
     # After the number was formatted: the swap for its own answer, the swap back, the last DEL.
-    assert seen is not None, "no member epoll_ctl in /stats"
-    assert 0 <= counted - seen <= 4, f"/stats says {seen}, strace {counted}"
+    require(seen is not None, "no member epoll_ctl in /stats")
+    require(0 <= counted - seen <= 4, f"/stats says {seen}, strace {counted}")

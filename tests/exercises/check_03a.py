@@ -5,7 +5,7 @@ import signal
 import time
 
 import lab
-from clients import HELLO, ask_hello, connection, noise, receive, stats
+from clients import HELLO, ask_hello, connection, noise, receive, require, stats
 
 STAGE = "03_libevent_raw"
 BINARIES = [STAGE]
@@ -42,7 +42,7 @@ def bytes_before_the_answer(mode: str) -> int:
         answer = client.getresponse().read()
         for sock in crowd:
             got = receive(sock, SIZE)
-            assert got == data, f"a text client got {len(got)} of {SIZE} bytes"
+            require(got == data, f"a text client got {len(got)} of {SIZE} bytes")
             sock.close()
         client.close()
         own = 200  # the request itself is shorter
@@ -53,13 +53,13 @@ def check_swap():
     """20 text clients and then one HTTP client send: the HTTP client is answered before a byte of
     text is read."""
     read = bytes_before_the_answer("swap")
-    assert read == 0, f"{read} bytes of text were read first"
+    require(read == 0, f"{read} bytes of text were read first")
 
 
 def check_eager():
     """The same with --rearm=eager."""
     read = bytes_before_the_answer("eager")
-    assert read == 0, f"{read} bytes of text were read first"
+    require(read == 0, f"{read} bytes of text were read first")
 
 
 def check_signal():
@@ -74,8 +74,8 @@ def check_signal():
         server.signal(signal.SIGCONT)
         got = receive(sock, 1 << 20)
         answers, close = got.count(b"HTTP/1.1 200"), b"Connection: close"
-        assert answers == 3, f"{answers} of 3 answers came"
-        assert got.count(close) == 1 and close in got[got.rindex(b"HTTP/1.1 200"):], (
-            f"{got.count(close)} of 3 answers said so")
+        require(answers == 3, f"{answers} of 3 answers came")
+        require(got.count(close) == 1 and close in got[got.rindex(b"HTTP/1.1 200"):],
+                f"{got.count(close)} of 3 answers said so")
         status = server.wait()
-        assert status == 0, f"status {status}"
+        require(status == 0, f"status {status}")

@@ -6,7 +6,7 @@ import signal
 import time
 
 import lab
-from clients import HELLO, ask_hello, stream_of_answers
+from clients import HELLO, ask_hello, require, stream_of_answers
 
 STAGE = "03_libevent_raw"
 BINARIES = [STAGE]
@@ -27,9 +27,9 @@ class Reports:
         self.server.signal(signal.SIGUSR1)
         deadline = time.monotonic() + 5
         while len(LINE.findall(self.printed)) == before:
-            assert self.server.process.poll() is None, (
-                f"SIGUSR1 ended the server, status {self.server.process.returncode}")
-            assert time.monotonic() < deadline, f"no new line on stdout, but {self.printed!r}"
+            require(self.server.process.poll() is None,
+                    f"SIGUSR1 ended the server, status {self.server.process.returncode}")
+            require(time.monotonic() < deadline, f"no new line on stdout, but {self.printed!r}")
             self.read()
         time.sleep(0.3)  # a second line for the same signal would be wrong
         self.read()
@@ -59,10 +59,10 @@ def open_report(*flags: str, clients: int, requests: int) -> None:
         got = Reports(server).ask()
         for sock in socks:
             sock.close()
-        assert got == [(clients, clients * requests)], (
-            f"one line with open {clients}, requests {clients * requests} was expected; "
-            f"(open, requests) {got} came")
-        assert not server.stderr(), f"libevent complains: {server.stderr()!r}"
+        require(got == [(clients, clients * requests)],
+                f"one line with open {clients}, requests {clients * requests} was expected; "
+                f"(open, requests) {got} came")
+        require(not server.stderr(), f"libevent complains: {server.stderr()!r}")
 
 
 def check_line():
@@ -82,7 +82,7 @@ def check_again():
         for count in (1, 2, 3):
             ask_hello(sock)
             got = reports.ask()
-            assert got[-1] == (1, count), f"(open, requests) {got[-1]}, expected (1, {count})"
+            require(got[-1] == (1, count), f"(open, requests) {got[-1]}, expected (1, {count})")
 
 
 def check_stop():
@@ -90,4 +90,4 @@ def check_stop():
     with lab.Server(STAGE) as server:
         Reports(server).ask()
         status = server.stop()
-        assert status == 0, f"status {status}"
+        require(status == 0, f"status {status}")

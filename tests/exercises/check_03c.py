@@ -3,7 +3,7 @@
 import time
 
 import lab
-from clients import ask_hello, closes_a_silent_client
+from clients import Unmet, ask_hello, closes_a_silent_client, require
 
 STAGE, MODEL = "03_libevent_raw", "01_plain_epoll"
 BINARIES = [STAGE, MODEL]
@@ -28,7 +28,7 @@ def bytes_per_client(stage: str) -> float:
 def check_memory():
     """An idle connection costs at most 230 bytes more than in stage 1: one struct event, not two."""
     more = bytes_per_client(STAGE) - bytes_per_client(MODEL)
-    assert more <= 230, f"it costs {more:.0f} bytes more"
+    require(more <= 230, f"it costs {more:.0f} bytes more")
 
 
 def check_silent():
@@ -45,16 +45,16 @@ def check_order():
         ask_hello(busy)
         busy.sendall(b"GET /hel")
         silent.settimeout(5)
-        assert silent.recv(1) == b"", "the server said something"
+        require(silent.recv(1) == b"", "the server said something")
         busy.setblocking(False)
         try:
             early = busy.recv(1)
-            raise AssertionError(f"the busy client was closed too early ({early!r})")
+            raise Unmet(f"the busy client was closed too early ({early!r})")
         except BlockingIOError:
             pass
         busy.settimeout(5)
         answer = busy.recv(1000)
-        assert b" 408 " in answer, f"408 was expected, {answer[:40]!r} came"
+        require(b" 408 " in answer, f"408 was expected, {answer[:40]!r} came")
         busy.close()
         silent.close()
 
@@ -75,4 +75,4 @@ def check_linger():
             sock.sendall(b"2")
         except (BrokenPipeError, ConnectionResetError):
             return
-        raise AssertionError("still open 3 seconds after the refusal")
+        raise Unmet("still open 3 seconds after the refusal")

@@ -4,7 +4,7 @@ import threading
 import time
 
 import lab
-from clients import ask_hello, noise, through
+from clients import Unmet, ask_hello, noise, require, through
 
 STAGE = "04_bufferevent_http"
 BINARIES = [STAGE]
@@ -20,7 +20,7 @@ def seconds_for(server: lab.Server, clients: int = 1) -> float:
         try:
             with server.connect("text") as sock:
                 through(sock, noise(SIZE), patience=30)
-        except (AssertionError, OSError) as error:
+        except (Unmet, OSError) as error:
             problems.append(str(error))
 
     threads = [threading.Thread(target=one) for _ in range(clients)]
@@ -29,7 +29,7 @@ def seconds_for(server: lab.Server, clients: int = 1) -> float:
         thread.start()
     for thread in threads:
         thread.join()
-    assert not problems, problems[0]
+    require(not problems, " ".join(problems))
     return time.monotonic() - began
 
 
@@ -37,14 +37,14 @@ def check_limit():
     """--rate 262144: 768 KiB take between 1.5 and 10 seconds, and come back exactly."""
     with lab.Server(STAGE, "--rate", str(RATE)) as server:
         took = seconds_for(server)
-        assert 1.5 < took < 10, f"{took:.2f} s"
+        require(1.5 < took < 10, f"{took:.2f} s")
 
 
 def check_each():
     """The limit is each client's own: four at once take no longer than one."""
     with lab.Server(STAGE, "--rate", str(RATE)) as server:
         took = seconds_for(server, 4)
-        assert 1.5 < took < 8, f"{took:.2f} s for four; sharing one bucket takes over 11 s"
+        require(1.5 < took < 8, f"{took:.2f} s for four; sharing one bucket takes over 11 s")
 
 
 def check_neighbour():
@@ -58,7 +58,7 @@ def check_neighbour():
             ask_hello(sock)
         took = time.monotonic() - began
         bulk.join()
-        assert took < 0.8, f"a small request took {took:.2f} s"
+        require(took < 0.8, f"a small request took {took:.2f} s")
 
 
 def check_unlimited():
@@ -66,7 +66,7 @@ def check_unlimited():
     with lab.Server(STAGE) as server:
         seconds_for(server)  # the first one warms up
         took = seconds_for(server)
-        assert took < 1.5, f"{took:.2f} s"
+        require(took < 1.5, f"{took:.2f} s")
     with lab.Server(STAGE, "--rate", "1000000"):
         pass  # and the flag is known
 
@@ -77,6 +77,6 @@ def check_bad_value():
     for value in ("0", "fast"):
         try:
             with lab.Server(STAGE, "--rate", value):
-                raise AssertionError(f"--rate {value} was taken")
+                raise Unmet(f"--rate {value} was taken")
         except lab.StartError as error:
-            assert "--rate: bad value" in str(error), str(error)
+            require("--rate: bad value" in str(error), str(error))

@@ -2,6 +2,7 @@
 
 import lab
 import counting
+from clients import Unmet
 
 BINARIES = lab.STAGES
 
@@ -11,8 +12,8 @@ def on_every_stage(conversation, *flags):
         with lab.Server(stage, *flags) as server:
             try:
                 conversation(server)
-            except AssertionError as error:
-                raise AssertionError(f"{stage}: {error}") from None
+            except Unmet as error:
+                raise Unmet(f"{stage}: {error}") from None
 
 
 def check_small():

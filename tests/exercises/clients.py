@@ -19,6 +19,20 @@ HELLO = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 PATIENCE = 20.0
 
 
+class Unmet(Exception):
+    """A point of an exercise is not met: says what was seen."""
+
+
+class CannotLook(Exception):
+    """Whether a point is met cannot be told on this machine: says why."""
+
+
+def require(condition, seen: str) -> None:
+    """An assert that is there with PYTHONOPTIMIZE, too."""
+    if not condition:
+        raise Unmet(seen)
+
+
 def connection(server: lab.Server) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(server.host, server.http_port, timeout=PATIENCE)
 
@@ -32,7 +46,7 @@ def ask(client: http.client.HTTPConnection, method: str, path: str, body=None, *
 
 def stats(client: http.client.HTTPConnection) -> dict:
     answer, body = ask(client, "GET", "/stats")
-    assert answer.status == 200, f"GET /stats: {answer.status}"
+    require(answer.status == 200, f"GET /stats: {answer.status}")
     return json.loads(body)
 
 
@@ -48,7 +62,7 @@ def receive(sock: socket.socket, size: int) -> bytes:
         try:
             piece = sock.recv(min(1 << 20, size - len(got)))
         except TimeoutError:
-            raise AssertionError(
+            raise Unmet(
                 f"{len(got)} of {size} bytes came back, then nothing more") from None
         if not piece:
             break
@@ -73,9 +87,9 @@ def through(sock: socket.socket, data: bytes, wait: float = 0.0, patience: float
     time.sleep(wait)
     got = receive(sock, len(data))
     sender.join(patience)
-    assert not problems, problems[0]
-    assert got == data, f"{len(got)} of {len(data)} bytes came back, or not the same ones"
-    assert receive(sock, 1) == b"", "more came back than was sent"
+    require(not problems, " ".join(problems))
+    require(got == data, f"{len(got)} of {len(data)} bytes came back, or not the same ones")
+    require(receive(sock, 1) == b"", "more came back than was sent")
 
 
 def stream_of_answers(sock: socket.socket, count: int) -> None:
@@ -86,9 +100,9 @@ def stream_of_answers(sock: socket.socket, count: int) -> None:
         try:
             piece = sock.recv(1 << 16)
         except TimeoutError:
-            raise AssertionError(f"{got.count(end)} of {count} answers came, then nothing more"
+            raise Unmet(f"{got.count(end)} of {count} answers came, then nothing more"
                                  ) from None
-        assert piece, f"closed after {got.count(end)} of {count} answers"
+        require(piece, f"closed after {got.count(end)} of {count} answers")
         got += piece
 
 
@@ -102,9 +116,9 @@ def closes_a_silent_client(stage: str) -> None:
     with lab.Server(stage, "--idle-timeout", "0.5") as server, server.connect("http") as sock:
         began = time.monotonic()
         sock.settimeout(5)
-        assert sock.recv(1) == b"", "the server said something"
+        require(sock.recv(1) == b"", "the server said something")
         passed = time.monotonic() - began
-        assert 0.4 < passed < 4, f"closed after {passed:.2f} s"
+        require(0.4 < passed < 4, f"closed after {passed:.2f} s")
 
 
 # ---- strace --------------------------------------------------------------------------------------
@@ -143,6 +157,8 @@ class Trace:
 @contextlib.contextmanager
 def traced(stage: str, *flags: str, calls: str):
     """A server under strace, and its Trace; read that after the block, when all has been written."""
+    if why := lab.why_no_tracing():
+        raise CannotLook(why)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "trace"
         wrapper = ("strace", "-D", "-f", "-o", path, "-e", f"trace={calls}")

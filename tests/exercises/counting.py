@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import lab
-from clients import ask, ask_hello, connection
+from clients import ask, ask_hello, connection, require
 
 
 def body_of(n: int) -> bytes:
@@ -14,11 +14,11 @@ def body_of(n: int) -> bytes:
 
 def count(client, n: int) -> None:
     answer, got = ask(client, "GET", f"/count?n={n}")
-    assert answer.status == 200, f"GET /count?n={n}: {answer.status}, expected 200"
+    require(answer.status == 200, f"GET /count?n={n}: {answer.status}, expected 200")
     coding = answer.headers.get("Transfer-Encoding", "none")
-    assert coding == "chunked", f"Transfer-Encoding: {coding}"
-    assert "Content-Length" not in answer.headers, "chunked, and a Content-Length all the same"
-    assert got == body_of(n), f"n={n}: {len(got)} bytes, expected {len(body_of(n))}"
+    require(coding == "chunked", f"Transfer-Encoding: {coding}")
+    require("Content-Length" not in answer.headers, "chunked, and a Content-Length all the same")
+    require(got == body_of(n), f"n={n}: {len(got)} bytes, expected {len(body_of(n))}")
 
 
 def small(server: lab.Server) -> None:
@@ -32,7 +32,7 @@ def large(server: lab.Server) -> None:
     client = connection(server)
     count(client, 300_000)
     answer, body = ask(client, "GET", "/hello")
-    assert answer.status == 200 and body == b"hello, world\n", "the next request went wrong"
+    require(answer.status == 200 and body == b"hello, world\n", "the next request went wrong")
     client.close()
 
 
@@ -47,7 +47,7 @@ def refused(server: lab.Server) -> None:
     for query in ("", "?n=", "?n=x", "?n=-1", "?n=5x"):
         client = connection(server)
         answer, _ = ask(client, "GET", "/count" + query)
-        assert answer.status == 400, f"GET /count{query}: {answer.status}, expected 400"
+        require(answer.status == 400, f"GET /count{query}: {answer.status}, expected 400")
         client.close()
 
 
@@ -59,17 +59,17 @@ def bounded(server: lab.Server) -> None:
     with server.connect("http") as sock:
         sock.sendall(b"GET /count?n=10000000 HTTP/1.1\r\nHost: a\r\n\r\n")
         first = sock.recv(100)
-        assert b" 200 " in first, f"{first[:40]!r} came"
+        require(b" 200 " in first, f"{first[:40]!r} came")
         time.sleep(1)
         with server.connect("http") as other:
             other.settimeout(5)
             ask_hello(other)
         grown = (server.resident() - before) >> 10
-        assert grown < 8 * 1024, f"the server has grown by {grown} KiB for a client that stalls"
+        require(grown < 8 * 1024, f"the server has grown by {grown} KiB for a client that stalls")
         got = 0
         while got < 20 << 20:  # it goes on when the client does
             piece = sock.recv(1 << 20)
-            assert piece, f"closed after {got} bytes"
+            require(piece, f"closed after {got} bytes")
             got += len(piece)
     time.sleep(0.3)
     with server.connect("http") as other:  # a client that leaves in the middle harms nobody
@@ -85,15 +85,15 @@ def old(server: lab.Server) -> None:
         while piece := sock.recv(1000):
             got += piece
     head, _, body = got.partition(b"\r\n\r\n")
-    assert b" 200 " in head[:20] and body == b"1\n2\n3\n", f"{got!r} came"
-    assert b"chunked" not in head.lower(), "chunks for an HTTP/1.0 client"
+    require(b" 200 " in head[:20] and body == b"1\n2\n3\n", f"{got!r} came")
+    require(b"chunked" not in head.lower(), "chunks for an HTTP/1.0 client")
 
 
 def guarded(server: lab.Server) -> None:
     """With --auth it is a route like the others."""
     client = connection(server)
     answer, _ = ask(client, "GET", "/count?n=3")
-    assert answer.status == 401, f"with --auth and no credentials: {answer.status}, expected 401"
+    require(answer.status == 401, f"with --auth and no credentials: {answer.status}, expected 401")
     answer, body = ask(client, "GET", "/count?n=3", Authorization="Basic YTpi")
-    assert answer.status == 200 and body == b"1\n2\n3\n", f"with credentials: {answer.status}"
+    require(answer.status == 200 and body == b"1\n2\n3\n", f"with credentials: {answer.status}")
     client.close()

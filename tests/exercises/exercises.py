@@ -7,12 +7,13 @@
                                  (tests/exercises/wrong/02a-*.patch) fail it
 
 A check is a module check_02a.py. Its functions that begin with `check_` are the points asked for,
-in order: the docstring's first line says what must hold, an AssertionError says what was seen.
-BINARIES names what must be built.
+in order: the docstring's first line says what must hold, an Unmet says what was seen, a CannotLook
+why nothing could be. BINARIES names what must be built. Exit status: 0 solved, 1 not, 77 not known.
 """
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import importlib
 import os
@@ -26,11 +27,13 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import lab  # noqa: E402  (found through the line above)
 import trees  # noqa: E402
+from clients import CannotLook, Unmet  # noqa: E402
 from trees import Failure  # noqa: E402
 
 OUTPUT = lab.ROOT / "build" / "exercises"
 SOLUTIONS = lab.ROOT / "notes" / "solutions"
 OBJECTS = "build/obj/g++"
+SOLVED, TO_DO, NOT_KNOWN = 0, 1, 77
 IDS = sorted(path.stem.removeprefix("check_") for path in HERE.glob("check_*.py"))
 
 
@@ -48,8 +51,8 @@ def missing(point) -> str:
     """What this point lacks; empty if nothing."""
     try:
         point()
-    except AssertionError as error:
-        return str(error) or "it does not"
+    except Unmet as error:
+        return str(error)
     except lab.StartError as error:
         return f"the server does not start: {error}"
     except (OSError, EOFError, ValueError, LookupError) as error:
@@ -63,19 +66,34 @@ def missing(point) -> str:
     return ""
 
 
+def look_at(point) -> tuple[str, str]:
+    """ok, missing or skipped; and why it is not ok."""
+    try:
+        lacks = missing(point)
+    except CannotLook as why:
+        return "skipped", str(why)
+    return ("missing", lacks) if lacks else ("ok", "")
+
+
 def check(name: str, all_points: bool = True) -> int:
-    failed = 0
+    count: collections.Counter[str] = collections.Counter()
     for point in points(module_of(name)):
         what = point.__doc__.strip().split("\n\n")[0].replace("\n    ", "\n          ")
-        lacks = missing(point)
-        failed += bool(lacks)
-        print(f"{'missing' if lacks else 'ok     '} {what}", flush=True)
-        if lacks:
-            print("          " + lacks.replace("\n", "\n          "), flush=True)
-            if not all_points:
-                break
-    print(f"exercise {name}: " + (f"{failed} to go" if failed else "solved"))
-    return 1 if failed else 0
+        verdict, why = look_at(point)
+        count[verdict] += 1
+        print(f"{verdict:7} {what}", flush=True)
+        if why:
+            print("          " + why.replace("\n", "\n          "), flush=True)
+        if verdict == "missing" and not all_points:
+            break
+    if count["missing"]:
+        print(f"exercise {name}: {count['missing']} to go")
+        return TO_DO
+    if count["skipped"]:
+        print(f"exercise {name}: not known, {count['skipped']} of its points were skipped")
+        return NOT_KNOWN
+    print(f"exercise {name}: solved")
+    return SOLVED
 
 
 # ---- the checks, checked -------------------------------------------------------------------------
@@ -87,8 +105,9 @@ def build(tree: pathlib.Path, *names: str) -> None:
 
 
 def outcome(tree: pathlib.Path, name: str) -> subprocess.CompletedProcess:
+    """With PYTHONOPTIMIZE, which leaves out every `assert`: a check made of these would pass."""
     result = trees.run([sys.executable, "-B", __file__, "probe", name], timeout=120,
-                       env={**os.environ, "LAB_BIN": str(tree / "build")})
+                       env={**os.environ, "LAB_BIN": str(tree / "build"), "PYTHONOPTIMIZE": "1"})
     if "exercise " + name not in result.stdout:
         raise Failure(f"the check of {name} broke down:\n{result.stdout}")
     return result
@@ -102,19 +121,23 @@ def verify_patch(patch: pathlib.Path, untouched: pathlib.Path) -> str:
     trees.apply(patch, tree)
     build(tree, name)
     result = outcome(tree, name)
-    if right and result.returncode != 0:
+    if right and result.returncode == TO_DO:
         raise Failure(f"the solution does not pass its check:\n{result.stdout}")
-    if not right and result.returncode == 0:
+    if not right and result.returncode == SOLVED:
         raise Failure(f"{patch.relative_to(lab.ROOT)} passes the check, and should not")
     shutil.rmtree(tree)
-    return f"{patch.stem}: " + ("solved" if right else "noticed")
+    return f"{patch.stem}: " + verdict(result, "solved" if right else "noticed")
 
 
 def verify_untouched(name: str, untouched: pathlib.Path) -> str:
     result = outcome(untouched, name)
-    if result.returncode == 0:
+    if result.returncode == SOLVED:
         raise Failure("the tree passes the check without a solution")
-    return f"{name}: not solved by the tree as it is"
+    return f"{name}: " + verdict(result, "not solved by the tree as it is")
+
+
+def verdict(result: subprocess.CompletedProcess, known: str) -> str:
+    return f"skipped, {lab.why_no_tracing()}" if result.returncode == NOT_KNOWN else known
 
 
 def verify(names: list[str]) -> int:
@@ -131,20 +154,24 @@ def verify(names: list[str]) -> int:
             for patch in (SOLUTIONS / f"{name}.patch", *wrong):
                 jobs[pool.submit(verify_patch, patch, untouched)] = patch.stem
             jobs[pool.submit(verify_untouched, name, untouched)] = name
-        failed = report(jobs)
-    print(f"{len(wanted)} exercises: " + (f"{failed} failures" if failed else "all hold"))
+        failed, skipped = report(jobs)
+    print(f"{len(wanted)} exercises: " + (f"{failed} failures" if failed else "all hold")
+          + (f", {skipped} of {len(jobs)} trees skipped" if skipped else ""))
     return 1 if failed else 0
 
 
-def report(jobs: dict) -> int:
-    failed = 0
+def report(jobs: dict) -> tuple[int, int]:
+    """How many failed, and how many were skipped."""
+    failed = skipped = 0
     for job in concurrent.futures.as_completed(jobs):
         try:
-            print(job.result(), flush=True)
+            said = job.result()
+            skipped += ": skipped, " in said
+            print(said, flush=True)
         except (Failure, OSError, subprocess.TimeoutExpired) as error:
             failed += 1
             print(f"FAILED {jobs[job]}: {error}", flush=True)
-    return failed
+    return failed, skipped
 
 
 def main(argv: list[str]) -> int:
