@@ -8,11 +8,13 @@ BUILD     := build
 STAGES    := 01_plain_epoll 02_epoll_reactor 03_libevent_raw 04_bufferevent_http
 # The interpreter that Debian's python3-pytest belongs to, whatever else stands first on PATH.
 PYTHON    := $(firstword $(wildcard /usr/bin/python3) python3)
+unexport PYTHONOPTIMIZE PYTHONSAFEPATH
 
-# Objects live in a folder per compiler and sanitizer; so do binaries, but those of the plain build,
-# which are build/01_plain_epoll and so on.
+# Objects live in a folder per compiler ("ccache g++" is ccache-g++) and sanitizer; so do binaries,
+# but those of the plain build, which are build/01_plain_epoll and so on.
 comma     := ,
-VARIANT   := $(notdir $(CXX))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+CXX_NAME  := $(subst $() ,-,$(notdir $(CXX)))
+VARIANT   := $(CXX_NAME)$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 OBJ       := $(BUILD)/obj/$(VARIANT)
 BIN       := $(if $(SAN),$(BUILD)/bin-$(VARIANT),$(BUILD))
 
@@ -79,9 +81,9 @@ run-01 run-02 run-03 run-04 run-05:
 
 ASAN   := address,undefined
 JOBS   := $(shell nproc 2>/dev/null || echo 2)
-PYTEST := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
+PYTEST := PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1 $(PYTHON) -m pytest -p no:cacheprovider -q -rs
 # The folder of a build with the sanitizers $(1), and what builds it: $(2), or all.
-bin_of  = $(BUILD)/$(if $(1),bin-$(notdir $(CXX))-$(subst $(comma),-,$(1)))
+bin_of  = $(BUILD)/$(if $(1),bin-$(CXX_NAME)-$(subst $(comma),-,$(1)))
 build   = @$(MAKE) --no-print-directory -s -j$(JOBS) SAN=$(1) $(or $(2),all)
 # What `make test` runs, in this order; the folders under tests/ add theirs.
 CHECKS := unit blackbox

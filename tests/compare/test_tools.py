@@ -1,0 +1,140 @@
+"""What holds for every tool of tests/, on whatever machine and however it is started."""
+
+from __future__ import annotations
+
+import ast
+import filecmp
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from conversation import lab  # noqa: E402
+
+TESTS = HERE.parent
+SOURCES = sorted(TESTS.glob("**/*.py"))
+TOOLS = [path for path in SOURCES if "__main__" in path.read_text(encoding="utf-8")
+         and not path.name.startswith("test_")]
+
+
+def run(*command: object, **env: str) -> subprocess.CompletedProcess:
+    return subprocess.run([*map(str, command)], cwd=lab.ROOT, capture_output=True, timeout=120,
+                          check=False, env={**os.environ, **env})
+
+
+def no_strace(folder: pathlib.Path) -> str:
+    """A PATH with a strace that starts the program and sees nothing, as under a container's ban."""
+    (folder / "strace").write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\nshift 2\n'
+                                   'while :; do case $1 in -e) shift 2;; *) exec "$@";; esac; done')
+    (folder / "strace").chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+# ---- the interpreter's settings ------------------------------------------------------------------
+
+def test_no_assert_is_left_out_by_python_optimize():
+    """Catches a check that PYTHONOPTIMIZE=1 removes: an assert that pytest does not rewrite."""
+    conftest = (TESTS / "blackbox" / "conftest.py").read_text(encoding="utf-8")
+    names = re.search(r"register_assert_rewrite\((.*)\)", conftest)[1]
+    rewritten = {TESTS / "blackbox" / f"{name}.py" for name in re.findall(r"\w+", names)}
+    bare = [f"{path}:{node.lineno}" for path in SOURCES if path not in rewritten
+            and not re.match(r"test_|conftest", path.name)
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Assert)]
+    assert not bare
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda path: path.name)
+def test_tools_find_their_modules(tool):
+    """Catches a tool that counts on Python to look beside it: PYTHONSAFEPATH=1 says no."""
+    load = f"import runpy; runpy.run_path({str(tool)!r}, run_name='loaded')"
+    env = {"FLAW": "byte"}  # broken_server.py is told by it what to do
+    done = run(sys.executable, "-c", load, PYTHONSAFEPATH="1", **env)
+    missing = re.findall(r"No module named '(\w+)'", done.stderr.decode())
+    assert not [name for name in missing if list(TESTS.glob(f"*/{name}.py"))]
+    assert done.returncode == 0 or missing, done.stderr.decode()  # matplotlib may not be there
+
+
+def test_make_hides_settings_that_change_what_python_means(tmp_path):
+    """Catches a Makefile that runs the tests with whatever the reader's profile sets."""
+    (tmp_path / "mk").write_text("include Makefile\nshow: ; @env\n")
+    done = run("make", "-s", "-f", tmp_path / "mk", "show", PYTHONOPTIMIZE="1", PYTHONSAFEPATH="1")
+    assert done.returncode == 0 and b"PATH=" in done.stdout
+    assert b"PYTHONOPTIMIZE" not in done.stdout and b"PYTHONSAFEPATH" not in done.stdout
+
+
+@pytest.mark.parametrize("compiler, name", [
+    ("ccache g++", "ccache-g++"), ("/usr/bin/g++ -m32", "g++--m32"), ("clang++", "clang++")])
+def test_a_compiler_may_be_of_several_words(compiler, name):
+    """Catches "no rule to make target", and objects of two compilers in one folder."""
+    done = run("make", "-n", "-B", f"CXX={compiler}")
+    assert done.returncode == 0, done.stderr.decode()
+    assert f"{compiler} -std=c++20" in done.stdout.decode()
+    assert set(re.findall(r"build/obj/([^/ ]+)/", done.stdout.decode())) == {name}
+
+
+# ---- other terminals -----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("encoding", ["latin-1", "gbk", "ascii"])
+@pytest.mark.parametrize("tool", [
+    "demo/demo.py", "compare/compare.py all --conv line", "compare/compare.py trace 01",
+    "compare/compare.py pair 01 02 --conv line", "compare/compare.py list --json"])
+def test_terminals_that_lack_characters(tool, encoding):
+    """Catches UnicodeEncodeError where the terminal is not UTF-8."""
+    tool, *arguments = tool.split()
+    done = run(sys.executable, TESTS / tool, *arguments, PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode(encoding) and "UnicodeEncodeError" not in done.stderr.decode(encoding)
+
+
+def test_the_marks_differ_in_every_encoding():
+    """Catches a table in which right and wrong look alike, or whose columns move."""
+    assert "✓ ✗ 世é".encode("latin-1", "plain") == b"v x ?\xe9"
+    with pytest.raises(UnicodeDecodeError):
+        b"\xff".decode("utf-8", "plain")
+
+
+# ---- without ptrace ------------------------------------------------------------------------------
+
+def test_leaks_are_not_looked_for_without_ptrace(tmp_path):
+    """Catches servers that LeakSanitizer ends with an error because it may not trace."""
+    show = ("-c", f"import sys, os; sys.path.insert(0, {str(TESTS)!r}); import lab; "
+            "print(os.environ['ASAN_OPTIONS'])")
+    env = {"ASAN_OPTIONS": "exitcode=99"}
+    assert run(sys.executable, *show, PATH=no_strace(tmp_path), **env).stdout == (
+        b"exitcode=99:detect_leaks=0\n")
+    started = run(sys.executable, TESTS / "lab.py", "printenv", "ASAN_OPTIONS",
+                  PATH=no_strace(tmp_path), **env)
+    assert started.stdout == b"exitcode=99:detect_leaks=0\n"
+    assert started.stderr.startswith(b"leaks are not looked for: strace may not trace here")
+    if not lab.why_no_tracing():
+        assert run(sys.executable, *show, **env).stdout == b"exitcode=99\n"
+
+
+def test_an_exercise_that_needs_strace_is_not_known_to_be_solved(tmp_path):
+    """Catches a check that passes, or fails, for what it could not look at."""
+    done = run(sys.executable, "-B", TESTS / "exercises" / "exercises.py", "check", "01b",
+               PATH=no_strace(tmp_path))
+    assert done.returncode == 77, done.stdout
+    assert done.stdout.startswith(b"skipped Every client") and b"may not trace here" in done.stdout
+
+
+# ---- other clones --------------------------------------------------------------------------------
+
+def test_a_clone_with_autocrlf_has_the_same_bytes(tmp_path):
+    """Catches a file that Git for Windows would give CRLF: no shell finds its way through these."""
+    for crlf in ("true", "false"):
+        done = run("git", "-c", "safe.directory=*", "-c", f"core.autocrlf={crlf}", "checkout-index",
+                   "--all", f"--prefix={tmp_path}/{crlf}/")
+        if done.returncode != 0:
+            pytest.skip(f"not a git checkout: {done.stderr.decode().strip()}")
+    names = [path.relative_to(tmp_path / "true") for path in (tmp_path / "true").glob("**/*")
+             if path.is_file()]
+    assert len(names) > 100
+    _, differ, lost = filecmp.cmpfiles(tmp_path / "true", tmp_path / "false", names, shallow=False)
+    assert not differ and not lost
