@@ -35,7 +35,10 @@ def no_strace(folder: pathlib.Path) -> str:
     return f"{folder}:{os.environ['PATH']}"
 
 
-# ---- the interpreter's settings ------------------------------------------------------------------
+# ---- the interpreter's settings, and the compiler's name -----------------------------------------
+
+NO_OTHER_MAKE = {"MAKEFLAGS": "", "SAN": ""}  # what the make that runs this was told
+
 
 def test_no_assert_is_left_out_by_python_optimize():
     """Catches a check that PYTHONOPTIMIZE=1 removes: an assert that pytest does not rewrite."""
@@ -63,7 +66,8 @@ def test_tools_find_their_modules(tool):
 def test_make_hides_settings_that_change_what_python_means(tmp_path):
     """Catches a Makefile that runs the tests with whatever the reader's profile sets."""
     (tmp_path / "mk").write_text("include Makefile\nshow: ; @env\n")
-    done = run("make", "-s", "-f", tmp_path / "mk", "show", PYTHONOPTIMIZE="1", PYTHONSAFEPATH="1")
+    done = run("make", "-s", "-f", tmp_path / "mk", "show", PYTHONOPTIMIZE="1", PYTHONSAFEPATH="1",
+               **NO_OTHER_MAKE)
     assert done.returncode == 0 and b"PATH=" in done.stdout
     assert b"PYTHONOPTIMIZE" not in done.stdout and b"PYTHONSAFEPATH" not in done.stdout
 
@@ -72,7 +76,7 @@ def test_make_hides_settings_that_change_what_python_means(tmp_path):
     ("ccache g++", "ccache-g++"), ("/usr/bin/g++ -m32", "g++--m32"), ("clang++", "clang++")])
 def test_a_compiler_may_be_of_several_words(compiler, name):
     """Catches "no rule to make target", and objects of two compilers in one folder."""
-    done = run("make", "-n", "-B", f"CXX={compiler}")
+    done = run("make", "-n", "-B", f"CXX={compiler}", **NO_OTHER_MAKE)
     assert done.returncode == 0, done.stderr.decode()
     assert f"{compiler} -std=c++20" in done.stdout.decode()
     assert set(re.findall(r"build/obj/([^/ ]+)/", done.stdout.decode())) == {name}

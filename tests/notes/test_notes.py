@@ -168,10 +168,11 @@ def test_write_names_a_failing_command(tmp_path):
 
 
 def test_missing_program_is_skipped(tmp_path):
-    """Catches a checker that fails where an optional tool is not installed."""
+    """Catches a checker that fails where an optional tool is not installed, or hides it."""
     text = "<!-- run needs=no-such-program -->\n```sh\nno-such-program\n```\n```text\nkept\n```\n"
     rendered = render(tmp_path, text)
     assert rendered.text == text and rendered.problems == []
+    assert rendered.skipped == ["no-such-program is not installed"]
 
 
 def test_reader_sees_the_ports_he_typed(tmp_path, built):
