@@ -191,7 +191,7 @@ class Names:
             self.roles[result] = self.clients.pop(0) if self.clients else "c?"
         elif name == "epoll_ctl" and "EPOLL_CTL_DEL" not in args:
             (_, data), = events_of(args)
-            self.by_data[data] = self.role(args.split(", ")[2])
+            self.by_data[data] = self.role(args.split(", ")[2]) or "?"
 
     def role(self, fd: str) -> str:
         return self.roles.get(fd, "")

@@ -319,8 +319,8 @@ def test_a_wrong_step_is_named(tmp_path, line, why):
     """Catches a reader that overlooks what it does not understand: such a test would pass for the
     wrong reason."""
     done = run("all", *mine(tmp_path, f"title: wrong\n# a comment\nc1 connects to text\n{line}\n"))
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"{tmp_path / 'mine.conv'}:4: ") and why in done.stderr, done.stderr
+    assert done.returncode == 2 and why in done.stderr, done.stderr
+    assert done.stderr.startswith(f"{tmp_path / 'mine.conv'}:4: "), done.stderr
 
 
 @pytest.mark.parametrize("name", [str(conv.FOLDER / "line"), "../conversations/line", "line.conv"])
