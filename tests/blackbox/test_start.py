@@ -67,6 +67,18 @@ def test_unknown(stage, flags, names):
     refused(stage, 2, names, *flags)
 
 
+@pytest.mark.parametrize("names, flags, status", [
+    ("--max-connections, --max-body", ["--max", "5"], 2),
+    (r"'upper\necho'", ["--text-mode", "upper\necho"], 2),
+    (r"--no\nflag", ["--no\nflag"], 2), (r"'\x1b[2J'", ["\x1b[2J"], 2),
+    (r"no-such\nhost.invalid", ["--host", "no-such\nhost.invalid"], 1),
+], ids=["abbreviation", "value", "flag", "argument", "host"])
+def test_one_line(stage, names, flags, status):
+    """Fails where an abbreviation means the first flag that begins with it, or where what is quoted
+    makes two lines of one."""
+    refused(stage, status, names, "--text-port=0", "--http-port=0", *flags)
+
+
 def test_rearm_values(stage, start):
     """Fails where a mode is refused, or taken and wrong; stages without the flag do not know it."""
     refused(stage, 2, "--rearm", "--rearm=no-such-mode")
