@@ -22,6 +22,7 @@ constexpr int kBacklog = 4096;  // the kernel cuts it to net.core.somaxconn
 // What waits in the kernel for a slow client, megabytes without this. "Writable" then means that
 // the client has read, and soon: a third of megabytes may take it longer than the idle time-out.
 constexpr int kMaxUnsent = 64 * 1024;
+constexpr int kMaxTries = 64;  // to accept one client: then whoever is connected has its turn
 
 using AddressList = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
@@ -42,6 +43,26 @@ UniqueFd listen_at(const addrinfo& address) {
     errno = why;
   }
   return fd;
+}
+
+// Does this error of accept(2) say nothing about the client behind it? EINTR concerns no client at
+// all. The network errors are those of one connection, which Linux passes on.
+bool next_may_be_fine(int error) {
+  switch (error) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENONET:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+      return true;
+    default:
+      return false;
+  }
 }
 
 Io result_of(ssize_t moved) {
@@ -71,21 +92,13 @@ Io write_some(int fd, std::string_view bytes) {
 }
 
 Accepted accept_client(int listener) {
-  while (true) {
+  for (int tries = 0; tries < kMaxTries; ++tries) {
     UniqueFd fd(accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (fd) return {IoResult::done, std::move(fd)};
-    switch (errno) {
-      case EAGAIN:
-        return {IoResult::again, {}};
-      case EMFILE:
-      case ENFILE:
-      case ENOBUFS:
-      case ENOMEM:
-        return {IoResult::failed, {}};
-      default:
-        break;  // ECONNABORTED, EINTR, EPROTO ...: that client is gone, the next one is not
-    }
+    if (fd) return {AcceptResult::client, std::move(fd)};
+    if (errno == EAGAIN) return {AcceptResult::none, {}};
+    if (!next_may_be_fine(errno)) break;
   }
+  return {AcceptResult::no_room, {}};
 }
 
 bool is_ready(int fd, bool writing) {

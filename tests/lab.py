@@ -8,6 +8,7 @@ Standard library only. Nothing outlives the `with` block: the server is ended by
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import re
@@ -25,6 +26,20 @@ LISTENING = re.compile(r"^listening on (?P<host>.+):(?P<port>\d+) \((?P<name>tex
 def binary(name: str) -> pathlib.Path:
     """The path of a stage's binary; LAB_BIN names another build's folder (make asan sets it)."""
     return ROOT / os.environ.get("LAB_BIN", "build") / name
+
+
+@functools.cache
+def why_no_tracing() -> str:
+    """Empty where strace may trace a process; else one line that says what is missing."""
+    with tempfile.NamedTemporaryFile(prefix="strace-") as log:
+        try:
+            run = subprocess.run(["strace", "-D", "-o", log.name, "true"], capture_output=True,
+                                 encoding="utf-8", errors="replace", timeout=20, check=False)
+        except (OSError, subprocess.TimeoutExpired) as why:
+            return f"strace does not run here: {why}"
+        if log.read():  # the exit status is that of `true`, even where nothing could be traced
+            return ""
+    return f"strace may not trace here: {run.stderr.strip().rpartition(': ')[2] or 'it is silent'}"
 
 
 class StartError(Exception):

@@ -147,6 +147,13 @@ def without_sanitizers(monkeypatch):
 
 
 @pytest.fixture
+def tracing():
+    """For what strace observes or injects: skips where it may not trace."""
+    if why := lab.why_no_tracing():
+        pytest.skip(why)
+
+
+@pytest.fixture
 def plain(start, without_sanitizers):
     """`start`, but with the build that has no sanitizers."""
     return start
