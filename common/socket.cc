@@ -26,15 +26,16 @@ constexpr int kMaxTries = 64;  // to accept one client: then whoever is connecte
 
 using AddressList = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
-void set_option(int fd, int level, int option, int value = 1) {
-  check(setsockopt(fd, level, option, &value, sizeof value), "setsockopt");
+int set_option(int fd, int level, int option, int value = 1) {
+  return setsockopt(fd, level, option, &value, sizeof value);
 }
 
 UniqueFd listen_at(const addrinfo& address) {
   UniqueFd fd(socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fd;
-  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR);
-  set_option(fd.get(), SOL_SOCKET, SO_OOBINLINE);
+  check(set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR), "setsockopt SO_REUSEADDR");
+  check(set_option(fd.get(), SOL_SOCKET, SO_OOBINLINE), "setsockopt SO_OOBINLINE");
+  // Niceties, and not every kernel has them: serving worse is better than not starting.
   set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY);
   set_option(fd.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, kMaxUnsent);
   if (bind(fd.get(), address.ai_addr, address.ai_addrlen) < 0 || listen(fd.get(), kBacklog) < 0) {

@@ -69,7 +69,8 @@ std::size_t bytes_waiting(int fd);
 
 // A listening socket, non-blocking, SO_REUSEADDR (restart at once) but not SO_REUSEPORT (it would
 // hide that somebody else has the port). TCP_NODELAY, TCP_NOTSENT_LOWAT and SO_OOBINLINE are set
-// here because accepted sockets inherit them: no call per client. On failure `error` says why.
+// here because accepted sockets inherit them: no call per client. A kernel without the two of TCP
+// serves worse, and is no failure. On failure `error` says why.
 UniqueFd listen_on(const std::string& host, std::uint16_t port, std::string& error);
 
 // "127.0.0.1:7001", "[::1]:7001": the address a socket is bound to.

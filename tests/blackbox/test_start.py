@@ -201,6 +201,22 @@ def test_closed_standard_descriptors(stage, closed):
         server.wait()
 
 
+@pytest.mark.parametrize("option", ["TCP_NODELAY", "TCP_NOTSENT_LOWAT"])
+def test_a_kernel_without_the_option(plain, tmp_path, tracing, option):
+    """Fails where a nicety that this kernel lacks is a reason not to start. strace takes it away."""
+    def trace(*flags: str):
+        log = tmp_path / "setsockopt"
+        server = plain(wrapper=("strace", "-D", "-f", "-qq", "-o", log, "-e", "trace=setsockopt",
+                                *flags))
+        return server, log.read_text().splitlines()
+
+    place = next(at for at, line in enumerate(trace()[1], 1) if option in line)
+    server, lines = trace("-e", f"inject=setsockopt:error=ENOPROTOOPT:when={place}")
+    assert option in lines[place - 1] and "(INJECTED)" in lines[place - 1]
+    assert wire.exchange(server, b"abc", "text") == b"ABC"
+    assert wire.ask(server, request("GET", "/hello")).status == 200
+
+
 # ---- system calls --------------------------------------------------------------------------------
 
 REQUESTS = 200
