@@ -71,7 +71,7 @@ Base make_base(const Options& options) {
   // Only where a descriptor is never on the tree twice under two numbers: ours are not.
   if (options.changelist) event_config_set_flag(config.get(), EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
   Base base(check(event_base_new_with_config(config.get()), "event_base_new_with_config"));
-  // Asked and not taken from the flag: EVENT_NOEPOLL and EVENT_NOPOLL in the environment choose too.
+  // Not what the flag says: EVENT_NOEPOLL and EVENT_NOPOLL in the environment choose, too.
   const std::string_view method = event_base_get_method(base.get());
   if (method == "select") limit_descriptors(FD_SETSIZE);
   return base;
