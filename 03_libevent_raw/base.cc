@@ -53,7 +53,6 @@ void prepare_libevent() {
 Base make_base(const Options& options) {
   static std::once_flag once;  // what holds for the process, before the first base of any loop
   std::call_once(once, [&options] {
-    if (options.backend == "select") limit_descriptors(FD_SETSIZE);
     if (options.count_memory) {
       event_set_mem_functions(counting_malloc, counting_realloc, counting_free);
     }
@@ -71,7 +70,11 @@ Base make_base(const Options& options) {
   }
   // Only where a descriptor is never on the tree twice under two numbers: ours are not.
   if (options.changelist) event_config_set_flag(config.get(), EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
-  return Base(check(event_base_new_with_config(config.get()), "event_base_new_with_config"));
+  Base base(check(event_base_new_with_config(config.get()), "event_base_new_with_config"));
+  // Not what the flag says: EVENT_NOEPOLL and EVENT_NOPOLL in the environment choose, too.
+  const std::string_view method = event_base_get_method(base.get());
+  if (method == "select") limit_descriptors(FD_SETSIZE);
+  return base;
 }
 
 std::uint64_t libevent_bytes() { return held_bytes.load(std::memory_order_relaxed); }

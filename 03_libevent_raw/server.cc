@@ -125,8 +125,8 @@ bool on_acceptable(Loop& loop, Protocol port) {
   for (int i = 0; i < kAcceptsPerEvent; ++i) {
     if (loop.worker.full()) return false;
     Accepted client = accept_client(loop.listeners[port].fd.get());
-    if (client.result == IoResult::failed) start(loop.starved, kStarved);
-    if (client.result != IoResult::done) return false;
+    if (client.result == AcceptResult::no_room) start(loop.starved, kStarved);
+    if (client.result != AcceptResult::client) return false;
     Connection& c = loop.serving.emplace_back(loop, std::move(client.fd), port);
     c.self = std::prev(loop.serving.end());
     enter(c, loop.serving);

@@ -184,7 +184,7 @@ void on_signal(Loop& loop) {
   for (const Protocol port : {kText, kHttp}) {
     if (!loop.listeners[port]) continue;
     const int fd = evconnlistener_get_fd(loop.listeners[port].get());
-    for (Accepted next; (next = accept_client(fd)).result == IoResult::done;) {
+    for (Accepted next; (next = accept_client(fd)).result == AcceptResult::client;) {
       on_acceptable(loop, std::move(next.fd), port);
     }
     loop.listeners[port].reset();

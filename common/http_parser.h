@@ -61,7 +61,7 @@ class HttpParser {
   Method method() const { return method_; }
   bool is_http_1_0() const { return minor_ == 0; }
   bool keep_alive() const { return !close_ && (minor_ > 0 || keep_alive_); }
-  bool expects_continue() const { return expect_ == Expect::continue_ && minor_ > 0; }
+  bool expects() const { return expect_ != Expect::none && minor_ > 0; }
   bool expects_unknown() const { return expect_ == Expect::unknown && minor_ > 0; }
 
  private:

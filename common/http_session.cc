@@ -43,18 +43,23 @@ ParseResult HttpSession::read_head(Buffer& out, bool last) {
   body_ = 0;
   to_come_ = static_cast<std::uint32_t>(length);
   if (parser_.chunked()) chunks_ = ChunkedDecoder(context_.app.max_body, parser_.field_bytes());
-  if (!parser_.expects_continue() || (length == 0 && !parser_.chunked())) return head;
+  if (!parser_.expects() || (length == 0 && !parser_.chunked())) return head;
   // The client waits for a word before it sends the body: the final one if there is no use for the
   // body, and none at all if the body is already on its way.
-  if (const auto refused = refuse_unread(parser_.request(in_.view()), context_.app)) {
+  const std::optional<Response> refused =
+      parser_.expects_unknown() ? error_response(417)
+                                : refuse_unread(parser_.request(in_.view()), context_.app);
+  if (refused) {
     const bool nothing_behind =
         in_.size() == head_ || (!parser_.chunked() && in_.size() <= head_ + length);
-    answered_early_ = true;
-    say(out, *refused, !parser_.keep_alive() || (last && nothing_behind));
-    if (last && nothing_behind) {
-      finish();  // in a drain nobody waits for a body that is only going to be dropped
+    // What closes does not wait for a body that is only going to be dropped.
+    const bool close = !parser_.keep_alive() || (last && nothing_behind);
+    say(out, *refused, close);
+    if (close) {
+      finish();
       return {};
     }
+    answered_early_ = true;
   } else if (in_.size() == head_) {
     out.append("HTTP/1.1 100 Continue\r\n\r\n");
   }

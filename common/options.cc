@@ -1,7 +1,5 @@
 #include "common/options.h"
 
-#include <getopt.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -9,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <vector>
+
+#include "common/command_line.h"
 
 namespace {
 
@@ -34,8 +34,7 @@ class Parser {
   static const std::vector<Flag> kFlags;
 
   [[noreturn]] void fail(const std::string& message) const {
-    std::fprintf(stderr, "%s: %s (try --help)\n", std::string(stage_.name).c_str(),
-                 message.c_str());
+    print_error(std::string(stage_.name) + ": " + message + " (try --help)");
     std::exit(2);
   }
   [[noreturn]] void bad_value(std::string_view value) const {
@@ -145,25 +144,27 @@ const std::vector<Parser::Flag> Parser::kFlags = {
 };
 
 Options Parser::parse(int argc, char** argv) {
+  // Each flag has a value of its own: where all are alike, getopt_long takes the first of those
+  // that an abbreviation may stand for.
+  constexpr int kFirst = 256;  // no character
   std::vector<option> long_options;
   std::vector<const Flag*> flags;
   for (const Flag& flag : kFlags) {
     if (!applies(flag)) continue;
     const int argument = flag.argument != nullptr ? required_argument : no_argument;
-    long_options.push_back({flag.name, argument, nullptr, 0});
+    long_options.push_back({flag.name, argument, nullptr, kFirst + static_cast<int>(flags.size())});
     flags.push_back(&flag);
   }
   long_options.push_back({});
   opterr = 0;  // the message is ours: one line that names the flag
   // '+': in order. Otherwise getopt puts other arguments aside, and argv[at] is not the flag.
-  int index = 0;
   while (true) {
     const int at = optind;
-    const int found = getopt_long(argc, argv, "+:", long_options.data(), &index);
+    const int found = getopt_long(argc, argv, "+:", long_options.data(), nullptr);
     if (found == -1) break;
     if (found == ':') fail(std::string(argv[at]) + ": needs a value");
-    if (found != 0) fail("unknown flag '" + std::string(argv[at]) + "'");
-    const Flag& flag = *flags[static_cast<std::size_t>(index)];
+    if (found < kFirst) fail(unknown_flag(argv[at], long_options.data()));
+    const Flag& flag = *flags[static_cast<std::size_t>(found - kFirst)];
     flag_ = flag.name;
     (this->*flag.set)(optarg != nullptr ? optarg : "");
   }

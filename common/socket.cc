@@ -22,18 +22,20 @@ constexpr int kBacklog = 4096;  // the kernel cuts it to net.core.somaxconn
 // What waits in the kernel for a slow client, megabytes without this. "Writable" then means that
 // the client has read, and soon: a third of megabytes may take it longer than the idle time-out.
 constexpr int kMaxUnsent = 64 * 1024;
+constexpr int kMaxTries = 64;  // to accept one client: then whoever is connected has its turn
 
 using AddressList = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
-void set_option(int fd, int level, int option, int value = 1) {
-  check(setsockopt(fd, level, option, &value, sizeof value), "setsockopt");
+int set_option(int fd, int level, int option, int value = 1) {
+  return setsockopt(fd, level, option, &value, sizeof value);
 }
 
 UniqueFd listen_at(const addrinfo& address) {
   UniqueFd fd(socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fd;
-  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR);
-  set_option(fd.get(), SOL_SOCKET, SO_OOBINLINE);
+  check(set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR), "setsockopt SO_REUSEADDR");
+  check(set_option(fd.get(), SOL_SOCKET, SO_OOBINLINE), "setsockopt SO_OOBINLINE");
+  // Niceties, and not every kernel has them: serving worse is better than not starting.
   set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY);
   set_option(fd.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, kMaxUnsent);
   if (bind(fd.get(), address.ai_addr, address.ai_addrlen) < 0 || listen(fd.get(), kBacklog) < 0) {
@@ -42,6 +44,26 @@ UniqueFd listen_at(const addrinfo& address) {
     errno = why;
   }
   return fd;
+}
+
+// Does this error of accept(2) say nothing about the client behind it? EINTR concerns no client at
+// all. The network errors are those of one connection, which Linux passes on.
+bool next_may_be_fine(int error) {
+  switch (error) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENONET:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+      return true;
+    default:
+      return false;
+  }
 }
 
 Io result_of(ssize_t moved) {
@@ -71,21 +93,13 @@ Io write_some(int fd, std::string_view bytes) {
 }
 
 Accepted accept_client(int listener) {
-  while (true) {
+  for (int tries = 0; tries < kMaxTries; ++tries) {
     UniqueFd fd(accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (fd) return {IoResult::done, std::move(fd)};
-    switch (errno) {
-      case EAGAIN:
-        return {IoResult::again, {}};
-      case EMFILE:
-      case ENFILE:
-      case ENOBUFS:
-      case ENOMEM:
-        return {IoResult::failed, {}};
-      default:
-        break;  // ECONNABORTED, EINTR, EPROTO ...: that client is gone, the next one is not
-    }
+    if (fd) return {AcceptResult::client, std::move(fd)};
+    if (errno == EAGAIN) return {AcceptResult::none, {}};
+    if (!next_may_be_fine(errno)) break;
   }
+  return {AcceptResult::no_room, {}};
 }
 
 bool is_ready(int fd, bool writing) {

@@ -47,13 +47,18 @@ struct Io {
 Io read_some(int fd, std::span<char> room);     // recv(2)
 Io write_some(int fd, std::string_view bytes);  // send(2), MSG_NOSIGNAL
 
-// accept4(2), SOCK_NONBLOCK | SOCK_CLOEXEC. failed: no descriptor or memory for it (EMFILE, ENFILE,
-// ENOBUFS, ENOMEM): trying again at once would only spin. A client that left while it waited is
-// skipped.
+// client: `fd` is connected to it. none: nobody waits. no_room: not now, and trying again at once
+// would only spin: no descriptor or memory is left (EMFILE, ENFILE, ENOBUFS, ENOMEM), or what is
+// wrong concerns all clients (EPERM, EINVAL ...).
+enum class AcceptResult : std::uint8_t { client, none, no_room };
+
 struct Accepted {
-  IoResult result = IoResult::again;
+  AcceptResult result = AcceptResult::none;
   UniqueFd fd = {};
 };
+
+// accept4(2), SOCK_NONBLOCK | SOCK_CLOEXEC. An error of one client is skipped, but not without end.
+// A client that was reset while it waited is no error on Linux: the first recv says ECONNRESET.
 Accepted accept_client(int listener);
 
 // Would a read (or, with `writing`, a write) get anywhere now? poll(2), which does not wait.
@@ -64,7 +69,8 @@ std::size_t bytes_waiting(int fd);
 
 // A listening socket, non-blocking, SO_REUSEADDR (restart at once) but not SO_REUSEPORT (it would
 // hide that somebody else has the port). TCP_NODELAY, TCP_NOTSENT_LOWAT and SO_OOBINLINE are set
-// here because accepted sockets inherit them: no call per client. On failure `error` says why.
+// here because accepted sockets inherit them: no call per client. A kernel without the two of TCP
+// serves worse, and is no failure. On failure `error` says why.
 UniqueFd listen_on(const std::string& host, std::uint16_t port, std::string& error);
 
 // "127.0.0.1:7001", "[::1]:7001": the address a socket is bound to.

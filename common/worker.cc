@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/command_line.h"
 #include "common/routes.h"
 
 namespace {
@@ -81,8 +82,8 @@ UniqueFd listen_or_exit(const Options& options, std::uint16_t port, const Stage&
   if (!fd) {
     const bool bare_ipv6 = options.host.find(':') != std::string::npos;
     const std::string host = bare_ipv6 ? '[' + options.host + ']' : options.host;
-    std::fprintf(stderr, "%s: cannot listen on %s:%u: %s\n", std::string(stage.name).c_str(),
-                 host.c_str(), port, error.c_str());
+    print_error(std::string(stage.name) + ": cannot listen on " + host + ':' +
+                std::to_string(port) + ": " + error);
     std::exit(EXIT_FAILURE);
   }
   return fd;

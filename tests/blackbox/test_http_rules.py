@@ -305,13 +305,16 @@ def test_continue(server):
 
 
 def test_no_continue_for_what_is_not_wanted(start):
-    """Fails where a client is told to send a body that is refused anyway."""
+    """Fails where a client is told to send a body that is refused anyway, or gets the refusal only
+    behind the body that it keeps back."""
     server = start("--auth", "a:b")
     expect = (b"Expect: 100-continue", b"Content-Length: 4")
     wanted = post(b"Authorization: Basic YTpi", *expect)
     for data, status in ((post(*expect), 401), (wanted.replace(b"/echo", b"/none"), 404),
                          (wanted.replace(b"POST", b"BREW"), 501),
-                         (wanted.replace(b"/echo", b"/hello"), 405)):
+                         (wanted.replace(b"/echo", b"/hello"), 405),
+                         (wanted.replace(b"-continue", b"-continue, x"), 417),
+                         (wanted.replace(b"100-continue", b"magic"), 417)):
         with wire.connect(server) as client:
             client.send(data)
             assert client.read_response().status == status

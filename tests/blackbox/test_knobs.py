@@ -46,10 +46,14 @@ def test_backend(launch, name, backend, call):
 
 
 @pytest.mark.usefixtures("without_sanitizers")
+@pytest.mark.parametrize("flags, env", [
+    (["--backend", "select"], {}), ([], {"EVENT_NOEPOLL": "1", "EVENT_NOPOLL": "1"}),
+], ids=["flag", "environment"])
 @pytest.mark.parametrize("name", LIBEVENT)
-def test_more_clients_than_select_has_room_for(launch, name):
-    """Fails where descriptor 1,024 is given to select(2): the C library ends the process."""
-    server = launch(name, "--backend", "select")
+def test_more_clients_than_select_has_room_for(launch, name, flags, env):
+    """Fails where descriptor 1,024 is given to select(2): the C library ends the process. And where
+    only the flag is thought of: libevent lets the environment choose, too."""
+    server = launch(name, *flags, env=env)
     close = wire.request("GET", "/hello", "Connection: close")
     with load.Crowd(server, [load.Guest(close, fin=False) for _ in range(1_100)]) as crowd:
         crowd.run()

@@ -67,6 +67,18 @@ def test_unknown(stage, flags, names):
     refused(stage, 2, names, *flags)
 
 
+@pytest.mark.parametrize("names, flags, status", [
+    ("--max-connections, --max-body", ["--max", "5"], 2),
+    (r"'upper\necho'", ["--text-mode", "upper\necho"], 2),
+    (r"--no\nflag", ["--no\nflag"], 2), (r"'\x1b[2J'", ["\x1b[2J"], 2),
+    (r"no-such\nhost.invalid", ["--host", "no-such\nhost.invalid"], 1),
+], ids=["abbreviation", "value", "flag", "argument", "host"])
+def test_one_line(stage, names, flags, status):
+    """Fails where an abbreviation means the first flag that begins with it, or where what is quoted
+    makes two lines of one."""
+    refused(stage, status, names, "--text-port=0", "--http-port=0", *flags)
+
+
 def test_rearm_values(stage, start):
     """Fails where a mode is refused, or taken and wrong; stages without the flag do not know it."""
     refused(stage, 2, "--rearm", "--rearm=no-such-mode")
@@ -187,6 +199,22 @@ def test_closed_standard_descriptors(stage, closed):
     finally:
         server.kill()
         server.wait()
+
+
+@pytest.mark.parametrize("option", ["TCP_NODELAY", "TCP_NOTSENT_LOWAT"])
+def test_a_kernel_without_the_option(plain, tmp_path, tracing, option):
+    """Fails where a nicety that this kernel lacks is a reason not to start. strace takes it away."""
+    def trace(*flags: str):
+        log = tmp_path / "setsockopt"
+        server = plain(wrapper=("strace", "-D", "-f", "-qq", "-o", log, "-e", "trace=setsockopt",
+                                *flags))
+        return server, log.read_text().splitlines()
+
+    place = next(at for at, line in enumerate(trace()[1], 1) if option in line)
+    server, lines = trace("-e", f"inject=setsockopt:error=ENOPROTOOPT:when={place}")
+    assert option in lines[place - 1] and "(INJECTED)" in lines[place - 1]
+    assert wire.exchange(server, b"abc", "text") == b"ABC"
+    assert wire.ask(server, request("GET", "/hello")).status == 200
 
 
 # ---- system calls --------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def test_reset_at_any_moment(server):
 
 
 def test_reset_in_the_accept_queue(server):
-    """Fails on a server that takes ECONNABORTED, or a client that is gone, for the end of it."""
+    """Fails on a server that a client ends which is gone already: its first recv says ECONNRESET."""
     server.signal(signal.SIGSTOP)
     for _ in range(100):
         sock = server.connect()
@@ -108,6 +108,58 @@ def test_calls_that_fail_now_and_then(plain, fault, tracing):
             assert load.stream(sock, data, random.Random(15), 50_000) == data.upper()
         answer = wire.exchange(server, load.HELLO + wire.request("POST", "/echo", body=data))
         assert [len(a.body) for a in wire.responses(answer)] == [13, len(data)]
+
+
+SERVERS = (*lab.STAGES, "evhttp_server")
+PAUSE = 0.1  # kStarved: no accepting for so long
+
+
+@pytest.fixture
+def accepts(launch, tmp_path, without_sanitizers, tracing):
+    """accepts(name, error) -> a server and a client of it, whose every further accept4 ends with
+    that error, and calls(), how many have."""
+    def begin(name: str, error: str):
+        log = tmp_path / "accept4"
+        server = launch(name, wrapper=(
+            "strace", "-D", "-f", "-qq", "-o", log, "-e", "trace=accept4", "-e",
+            f"inject=accept4:error={error}"))
+        client = wire.connect(server)
+        client.send(load.HELLO)
+        assert client.read_response().status == 200
+        return server, client, lambda: log.read_text().count("(INJECTED)")
+
+    return begin
+
+
+@pytest.mark.parametrize("name", SERVERS)
+@pytest.mark.parametrize("error", ["EPERM:when=2+", "EINVAL:when=2+", "ECONNABORTED:when=2+"])
+def test_accept_fails_for_ever(accepts, name, error):
+    """Fails where accepting is tried until it succeeds: whoever is connected is never served again.
+    And where it is tried without a pause, but for what libevent takes for one client's error."""
+    server, client, calls = accepts(name, error)
+    with client, wire.connect(server):  # the second one waits in the accept queue
+        eventually(lambda: calls() > 0, what="accept4 that fails")
+        since, before = time.monotonic(), calls()
+        while time.monotonic() < since + 5 * PAUSE:
+            client.send(load.HELLO)
+            assert client.read_response().status == 200
+        made, pauses = calls() - before, (time.monotonic() - since) / PAUSE
+        if error.startswith(("EPERM", "EINVAL")):
+            assert made <= pauses + 1
+        elif name[:2] in ("01", "02", "03"):
+            assert made <= 64 * (pauses + 1)
+        # else: libevent comes back to it in every turn of the loop, and the others have theirs
+
+
+@pytest.mark.parametrize("name", SERVERS)
+@pytest.mark.parametrize("error", ["EPERM", "EACCES", "EMFILE", "ENOMEM", "EPROTO", "ENETUNREACH"])
+def test_accept_fails_for_a_while(accepts, name, error):
+    """Fails where a listener that was put off is not listened to again."""
+    server, client, calls = accepts(name, f"{error}:when=2..4")
+    with client, wire.connect(server) as late:
+        late.send(load.HELLO)
+        assert late.read_response().status == 200
+        assert calls() == 3
 
 
 @contextlib.contextmanager

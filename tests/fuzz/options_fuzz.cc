@@ -86,7 +86,7 @@ void require_honest(std::string_view message, const std::vector<std::string>& ar
   require(message.ends_with('\n') && message.find('\n') == message.size() - 1, "one line");
   const std::string_view named = named_by(message);
   const bool given = std::ranges::any_of(
-      arguments, [&](const std::string& argument) { return argument.ends_with(named); });
+      arguments, [&](const std::string& argument) { return one_line(argument).ends_with(named); });
   require(given, "the line quotes an argument");
   require(!message.starts_with("stage: unknown flag") || named.starts_with('-'),
           "only what starts with '-' is called a flag");

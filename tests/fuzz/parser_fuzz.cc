@@ -41,7 +41,7 @@ void require_same(const Outcome& a, const Outcome& b, std::string_view message) 
   require(p.head_size() == q.head_size() && p.field_bytes() == q.field_bytes(), "the same sizes");
   require(p.method() == q.method() && p.chunked() == q.chunked() &&
               p.content_length() == q.content_length() && p.keep_alive() == q.keep_alive() &&
-              p.is_http_1_0() == q.is_http_1_0() && p.expects_continue() == q.expects_continue() &&
+              p.is_http_1_0() == q.is_http_1_0() && p.expects() == q.expects() &&
               p.expects_unknown() == q.expects_unknown(),
           "the same head");
   const Request r = p.request(message);

@@ -216,6 +216,18 @@ std::vector<Case> cases() {
        "200 hello, world | open"},
       {"expect something else", post("/echo", "abc", "Expect: x\r\n") + kH,
        "417 | 200 hello, world | open"},
+      {"expect more", post("/echo", "abc", "Expect: 100-continue, x\r\n") + kH,
+       "417 | 200 hello, world | open"},
+      {"expect more, chunked",
+       chunked("/echo", "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", "Expect: 100-continue, x\r\n") + kH,
+       "417 | 200 hello, world | open"},
+      {"expect more, then bad", chunked("/echo", "3\r\nab", "Expect: 100-continue, x\r\n") + kH,
+       "417 | linger"},
+      {"expect more, too large",
+       request("POST /echo", "Content-Length: 1001\r\nExpect: 100-continue, x\r\n"),
+       "413 close | linger"},
+      {"expect something else, no body", request("GET /hello", "Expect: x\r\n") + kH,
+       "417 | 200 hello, world | open"},
       {"expect in 1.0", "POST /echo HTTP/1.0\r\nContent-Length: 1\r\nExpect: x\r\n\r\na",
        "200 close " + kOctets + " a | linger"},
       // Authentication
@@ -425,19 +437,44 @@ TEST(HttpSession, SaysContinueOnlyWhenTheBodyIsWantedAndHasNotCome) {
   EXPECT_EQ(answer("POST /echo HTTP/1.0\r\n" + expect + "Content-Length: 3\r\n\r\n"), "open");
 }
 
+// Fails where a client gets 417 only behind the body that it keeps back.
+TEST(HttpSession, RefusesAnExpectationAtTheHead) {
+  for (const std::string value : {"100-continue, x", "x", "", "100-continue\r\nExpect: x"}) {
+    for (const std::string framing : {"Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n"}) {
+      Lab lab;
+      Client client(lab);
+      client.send(request("POST /echo", "Expect: " + value + "\r\n" + framing));
+      EXPECT_EQ(client.log(), "417 | open") << value << ' ' << framing;
+    }
+  }
+}
+
+// Fails where "Connection: close" is said, and then waits for the body that is kept back.
+TEST(HttpSession, ClosesWithTheRefusalAtTheHead) {
+  for (const std::string value : {"100-continue", "x"}) {
+    Lab lab;
+    Client client(lab);
+    client.send(
+        request("POST /x", "Connection: close\r\nContent-Length: 3\r\nExpect: " + value + "\r\n"));
+    EXPECT_EQ(client.log(), (value == "x" ? "417" : "404") + std::string(" close | linger"));
+  }
+}
+
 // What follows a message that was answered early starts behind its body, however that came.
 TEST(HttpSession, DropsTheBodyOfARequestThatWasAnsweredEarly) {
-  Lab lab;
-  Client client(lab);
-  client.send(request("POST /x", "Expect: 100-continue\r\nContent-Length: 32\r\n"));
-  EXPECT_EQ(client.log(), "404 | open");
-  client.send(kHello.substr(0, 20));
-  EXPECT_EQ(client.log(), "open");
-  client.send(kHello.substr(20));
-  EXPECT_EQ(client.log(), "open");
-  client.send(kHello);
-  EXPECT_EQ(client.log(), "200 hello, world | open");
-  EXPECT_EQ(lab.stats[0].requests.get(), 2U);
+  for (const std::string more : {"", ", x"}) {
+    Lab lab;
+    Client client(lab);
+    client.send(request("POST /x", "Expect: 100-continue" + more + "\r\nContent-Length: 32\r\n"));
+    EXPECT_EQ(client.log(), more.empty() ? "404 | open" : "417 | open");
+    client.send(kHello.substr(0, 20));
+    EXPECT_EQ(client.log(), "open");
+    client.send(kHello.substr(20));
+    EXPECT_EQ(client.log(), "open");
+    client.send(kHello);
+    EXPECT_EQ(client.log(), "200 hello, world | open");
+    EXPECT_EQ(lab.stats[0].requests.get(), 2U);
+  }
 }
 
 TEST(HttpSession, DrainClosesWithTheLastAnswerOnly) {
@@ -482,6 +519,9 @@ TEST(HttpSession, DrainDoesNotWaitForARefusedBody) {
     Client client(lab);
     client.send(request("POST /nope", "Expect: 100-continue\r\nContent-Length: 5\r\n", body), true);
     EXPECT_EQ(client.log(), "404 close | linger");
+    Client other(lab);
+    other.send(request("POST /echo", "Expect: x\r\nContent-Length: 5\r\n", body), true);
+    EXPECT_EQ(other.log(), "417 close | linger");
   }
 }
 

@@ -135,6 +135,29 @@ TEST(Options, UnknownFlags) {
   expect_refused({"--help=x"}, "--help");
 }
 
+// Fails where an abbreviation means the first of the flags that begin with it.
+TEST(Options, Abbreviations) {
+  const Options options = parse({"--max-c", "5", "--max-b=7", "--thr=2"});
+  EXPECT_EQ(options.max_connections, 5U);
+  EXPECT_EQ(options.max_body, 7U);
+  EXPECT_EQ(options.threads, 2U);
+  for (const std::string given : {"--max", "--max=5", "--max-", "--m"}) {
+    expect_refused({given, "5"}, "ambiguous flag '" + given + "': --max-connections, --max-body ");
+  }
+  expect_refused({"--h"}, "'--h': --host, --http-port, --heartbeat, --help ");
+  expect_refused({"--c"}, "unknown flag '--c'");  // --changelist is not this stage's
+}
+
+// Fails where a value is printed as it came: a line end makes two lines of one.
+TEST(Options, OneLineWhateverTheValueHolds) {
+  expect_refused({"--threads=1\n2"}, "'1\\n2'");
+  expect_refused({"--text-mode", "\x1b[2J\r\x7f\t"}, R"('\x1b[2J\x0d\x7f\x09')");
+  expect_refused({"--no\nflag"}, R"(unknown flag '--no\nflag')");
+  expect_refused({"ex\ntra"}, R"(unexpected argument 'ex\ntra')");
+  expect_refused({"--max=\n"}, R"(ambiguous flag '--max=\n')");
+  expect_refused({"--threads=naïve"}, "'naïve'");
+}
+
 TEST(Options, MissingValues) {
   for (const std::string flag :
        {"--host", "--text-port", "--http-port", "--text-mode", "--idle-timeout",

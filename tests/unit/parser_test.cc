@@ -44,7 +44,7 @@ std::string describe(const HttpParser& parser, std::string_view message) {
   if (parser.keep_alive() == parser.is_http_1_0()) text += parser.keep_alive() ? " keep" : " close";
   if (parser.chunked()) text += " chunked";
   if (parser.content_length() != 0) text += " length=" + std::to_string(parser.content_length());
-  if (parser.expects_continue()) text += " expects-continue";
+  if (parser.expects() && !parser.expects_unknown()) text += " expects-continue";
   if (parser.expects_unknown()) text += " expects-unknown";
   if (!request.content_type.empty()) text += " type=" + std::string(request.content_type);
   if (!request.authorization.empty()) text += " auth=" + std::string(request.authorization);

@@ -98,7 +98,7 @@ TEST(ReadSome, AResetIsAFailure) {
   const UniqueFd listener = listen_here();
   UniqueFd client = connect_to(listener);
   const Accepted accepted = accept_client(listener.get());
-  ASSERT_EQ(accepted.result, IoResult::done);
+  ASSERT_EQ(accepted.result, AcceptResult::client);
   const linger now{.l_onoff = 1, .l_linger = 0};
   setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
   client.reset();
@@ -122,18 +122,18 @@ TEST(WriteSome, TellsItsResultsApart) {
 
 TEST(AcceptClient, TellsItsResultsApart) {
   const UniqueFd listener = listen_here();
-  EXPECT_EQ(accept_client(listener.get()).result, IoResult::again);
+  EXPECT_EQ(accept_client(listener.get()).result, AcceptResult::none);
   const UniqueFd client = connect_to(listener);
   const Accepted accepted = accept_client(listener.get());
-  ASSERT_EQ(accepted.result, IoResult::done);
+  ASSERT_EQ(accepted.result, AcceptResult::client);
   EXPECT_NE(fcntl(accepted.fd.get(), F_GETFL) & O_NONBLOCK, 0);
   EXPECT_NE(fcntl(accepted.fd.get(), F_GETFD) & FD_CLOEXEC, 0);
   EXPECT_NE(option_of(accepted.fd.get(), IPPROTO_TCP, TCP_NODELAY), 0);
   EXPECT_NE(option_of(accepted.fd.get(), SOL_SOCKET, SO_OOBINLINE), 0);
-  EXPECT_EQ(accept_client(listener.get()).result, IoResult::again);
+  EXPECT_EQ(accept_client(listener.get()).result, AcceptResult::none);
 }
 
-TEST(AcceptClient, OutOfDescriptorsIsAFailure) {
+TEST(AcceptClient, OutOfDescriptorsThereIsNoRoom) {
   const UniqueFd listener = listen_here();
   const UniqueFd client = connect_to(listener);
   rlimit before{};
@@ -142,8 +142,31 @@ TEST(AcceptClient, OutOfDescriptorsIsAFailure) {
   setrlimit(RLIMIT_NOFILE, &none);
   const Accepted refused = accept_client(listener.get());
   setrlimit(RLIMIT_NOFILE, &before);
-  EXPECT_EQ(refused.result, IoResult::failed);
-  EXPECT_EQ(accept_client(listener.get()).result, IoResult::done) << "it waited";
+  EXPECT_EQ(refused.result, AcceptResult::no_room);
+  EXPECT_EQ(accept_client(listener.get()).result, AcceptResult::client) << "it waited";
+}
+
+// Fails where an error that every accept4 gives is tried again for ever.
+TEST(AcceptClient, WhatConcernsAllClientsIsNotTriedAgain) {
+  EXPECT_EQ(accept_client(-1).result, AcceptResult::no_room) << "EBADF";
+  const UniqueFd no_listener(check(socket(AF_INET, SOCK_STREAM, 0), "socket"));
+  EXPECT_EQ(accept_client(no_listener.get()).result, AcceptResult::no_room) << "EINVAL";
+  const UniqueFd no_stream(check(socket(AF_INET, SOCK_DGRAM, 0), "socket"));
+  EXPECT_EQ(accept_client(no_stream.get()).result, AcceptResult::no_room) << "EOPNOTSUPP";
+}
+
+// Fails where the comment on accept_client says less than Linux does.
+TEST(AcceptClient, AResetInTheQueueIsStillAClient) {
+  const UniqueFd listener = listen_here();
+  UniqueFd client = connect_to(listener);
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  client.reset();
+  const Accepted accepted = accept_client(listener.get());
+  ASSERT_EQ(accepted.result, AcceptResult::client);
+  std::array<char, 8> room{};
+  EXPECT_EQ(read_some(accepted.fd.get(), room).result, IoResult::failed);
+  EXPECT_EQ(errno, ECONNRESET);
 }
 
 TEST(ListenOn, PicksAPort) {
