@@ -3,21 +3,22 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/check.h"
+
 Reactor::Reactor(Rearm rearm)
     : tree_(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")), rearm_(rearm) {}
 
 bool Reactor::watch(Channel& channel, uint32_t interest, Handler handler) {
   channel.handler = std::move(handler);
-  if (channel.interest == interest) return true;
-  if (channel.interest != 0 && rearm_ == Rearm::mod) {
-    return control(EPOLL_CTL_MOD, channel, interest);
-  }
-  unwatch(channel);
-  return control(EPOLL_CTL_ADD, channel, interest);
+  return watch(channel, interest);
 }
 
-void Reactor::unwatch(Channel& channel) {
-  if (channel.interest != 0) control(EPOLL_CTL_DEL, channel, 0);
+bool Reactor::watch(Channel& channel, uint32_t interest) {
+  if (channel.interest == interest) return true;
+  if (channel.interest == 0) return control(EPOLL_CTL_ADD, channel, interest);
+  if (interest != 0 && rearm_ == Rearm::mod) return control(EPOLL_CTL_MOD, channel, interest);
+  const bool off = control(EPOLL_CTL_DEL, channel, 0);
+  return interest == 0 ? off : control(EPOLL_CTL_ADD, channel, interest);
 }
 
 bool Reactor::control(int operation, Channel& channel, uint32_t interest) {
@@ -43,7 +44,7 @@ void Reactor::dispatch(Clock::time_point now) {
   for (const epoll_event& event : ready_) {
     Channel& channel = *static_cast<Channel*>(event.data.ptr);
     // An error is not a third case: the read or write that we wait for says what is wrong. A
-    // channel that was unwatched earlier in this batch has no interest left: its events are stale.
+    // channel that was taken off earlier in this batch has no interest left: its events are stale.
     const bool error = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
     const uint32_t happened = error ? channel.interest : event.events & channel.interest;
     if (happened == 0) continue;

@@ -11,31 +11,35 @@
 #include <functional>
 #include <span>
 
-#include "common/deadline.h"
+#include "common/clock.h"
 #include "common/socket.h"
 
 using Handler = std::function<void()>;  // keep captures to two pointers: those need no allocation
 
 // Owner of its descriptor. Must stay where it is while it is on the tree, and must not be destroyed
-// inside dispatch() (a later event of the batch may point to it): unwatch it, destroy it after.
+// inside dispatch() (a later event of the batch may point to it): watch it
+// for 0, destroy it after.
 struct Channel {
   UniqueFd fd;
   uint32_t interest = 0;  // EPOLLIN or EPOLLOUT; 0: it is not on the tree
   Handler handler = {};
 };
 
+// How an interest is changed.
+enum class Rearm : std::uint8_t {
+  mod,      // EPOLL_CTL_MOD: one call
+  del_add,  // off the tree, change it, hang it back: two calls, the textbook way
+};
+
 class Reactor {
  public:
-  enum class Rearm : std::uint8_t {
-    mod,      // EPOLL_CTL_MOD: one call
-    del_add,  // off the tree, change it, hang it back: two calls, the textbook way
-  };
   explicit Reactor(Rearm rearm);
 
   // Changes interest and callback in one step: that is the whole idea. False: the kernel has no
   // memory.
   bool watch(Channel& channel, uint32_t interest, Handler handler);
-  void unwatch(Channel& channel);
+  // The same callback; 0: off the tree.
+  bool watch(Channel& channel, uint32_t interest);
 
   // One timer; setting it again moves it. kNever: none.
   void at(Clock::time_point deadline, Handler handler);

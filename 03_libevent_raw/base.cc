@@ -11,10 +11,13 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "common/process.h"
+
 namespace {
 
 // --count-memory. Threads share the heap and so the count: atomic.
 std::atomic<std::uint64_t> held_bytes{0};
+std::atomic<bool> counting{false};
 
 void count(std::size_t before, void* block) {
   held_bytes.fetch_add(malloc_usable_size(block) - before, std::memory_order_relaxed);
@@ -53,37 +56,66 @@ void prepare_libevent() {
 Base make_base(const Options& options) {
   static std::once_flag once;  // what holds for the process, before the first base of any loop
   std::call_once(once, [&options] {
-    if (options.count_memory) {
+    if (options.has("count-memory")) {
+      counting = true;
       event_set_mem_functions(counting_malloc, counting_realloc, counting_free);
     }
-    if (options.libevent_debug) {
+    if (options.has("libevent-debug")) {
       event_enable_debug_mode();
       event_enable_debug_logging(EVENT_DBG_ALL);
     }
   });
   const std::unique_ptr<event_config, decltype(&event_config_free)> config(
       check(event_config_new(), "event_config_new"), event_config_free);
+  const std::string_view backend = options.value_of("backend");
   for (const char* other : {"epoll", "poll", "select"}) {
-    if (!options.backend.empty() && options.backend != other) {
+    if (!backend.empty() && backend != other) {
       event_config_avoid_method(config.get(), other);
     }
   }
   // Only where a descriptor is never on the tree twice under two numbers: ours are not.
-  if (options.changelist) event_config_set_flag(config.get(), EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+  if (options.has("changelist"))
+    event_config_set_flag(config.get(), EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
   Base base(check(event_base_new_with_config(config.get()), "event_base_new_with_config"));
-  // Not what the flag says: EVENT_NOEPOLL and EVENT_NOPOLL in the environment choose, too.
-  const std::string_view method = event_base_get_method(base.get());
-  if (method == "select") limit_descriptors(FD_SETSIZE);
+  // Asked of the base, not of the flag: the environment (EVENT_NOEPOLL ...) has a say, too.
+  if (event_base_get_method(base.get()) == std::string_view("select"))
+    limit_descriptors(FD_SETSIZE);
   return base;
 }
 
-std::uint64_t libevent_bytes() { return held_bytes.load(std::memory_order_relaxed); }
+std::vector<StageFlag> libevent_flags(std::vector<StageFlag> own) {
+  static constexpr std::string_view kBackends[] = {"epoll", "poll", "select"};
+  const StageFlag flags[] = {
+      {"backend", "NAME", "what libevent waits with", kBackends},
+      {"changelist", nullptr, "libevent collects changes, epoll_ctl is called before waiting only"},
+      // The table of what libevent has seen is the process's, and only locks would make it the
+      // loops'.
+      {.name = "libevent-debug",
+       .argument = nullptr,
+       .help = "libevent checks how it is used, and says what it does",
+       .one_loop_only = true},
+      {"count-memory", nullptr, "show in /stats what libevent has allocated"},
+  };
+  own.insert(own.end(), std::begin(flags), std::end(flags));
+  return own;
+}
 
-Event hang(event_base* base, int source, short kind, event_callback_fn handler, void* arg) {
+std::optional<std::uint64_t> libevent_bytes() {
+  if (!counting) return std::nullopt;
+  return held_bytes.load(std::memory_order_relaxed);
+}
+
+Event add_event(event_base* base, int source, short kind, event_callback_fn handler, void* arg) {
   const auto events = static_cast<short>(kind | EV_PERSIST);
   Event ev(check(event_new(base, source, events, handler, arg), "event_new"));
   check(event_add(ev.get(), nullptr), "event_add");
   return ev;
+}
+
+void add_or_delete(const Event& ev, bool add) {
+  if (!ev || add == (event_pending(ev.get(), EV_READ | EV_SIGNAL | EV_TIMEOUT, nullptr) != 0))
+    return;
+  add ? event_add(ev.get(), nullptr) : event_del(ev.get());
 }
 
 Event make_timer(event_base* base, event_callback_fn handler, void* arg) {
@@ -105,7 +137,7 @@ void Timer::at(Clock::time_point deadline) {
   set_ = deadline;
 }
 
-Event hang_heartbeat(event_base* base, Worker& worker) {
+Event add_heartbeat(event_base* base, Worker& worker) {
   const auto interval = worker.heartbeat_interval();
   if (interval.count() == 0) return {};
   const event_callback_fn beat = [](evutil_socket_t, short, void* w) {
@@ -116,14 +148,15 @@ Event hang_heartbeat(event_base* base, Worker& worker) {
   return ev;
 }
 
-StopEvents hang_stop(event_base* base, const Worker& worker, event_callback_fn handler, void* arg) {
+StopEvents add_stop_events(event_base* base, const Worker& worker, event_callback_fn handler,
+                           void* arg) {
   StopEvents stop{worker.stop_descriptor(), {}};
   if (stop.descriptor) {
-    stop.events.push_back(hang(base, stop.descriptor.get(), EV_READ, handler, arg));
+    stop.events.push_back(add_event(base, stop.descriptor.get(), EV_READ, handler, arg));
   } else {
-    stop.events.push_back(hang(base, SIGTERM, EV_SIGNAL, handler, arg));
-    stop.events.push_back(hang(base, SIGINT, EV_SIGNAL, handler, arg));
-    Worker::unblock_stop_signals();
+    stop.events.push_back(add_event(base, SIGTERM, EV_SIGNAL, handler, arg));
+    stop.events.push_back(add_event(base, SIGINT, EV_SIGNAL, handler, arg));
+    unblock_stop_signals();
   }
   return stop;
 }

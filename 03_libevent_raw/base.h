@@ -8,8 +8,10 @@
 #include <event2/listener.h>
 
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "common/check.h"
 #include "common/worker.h"
 
 struct Free {
@@ -29,12 +31,19 @@ void prepare_libevent();
 // A base as the flags want it: --backend, --changelist, --libevent-debug, --count-memory.
 Base make_base(const Options& options = {});
 
+// The flags that make_base obeys, behind a stage's own.
+std::vector<StageFlag> libevent_flags(std::vector<StageFlag> own = {});
+
 // With --count-memory: what libevent holds at the moment, all loops together.
-std::uint64_t libevent_bytes();
+std::optional<std::uint64_t> libevent_bytes();
+constexpr Gauge kLibeventGauges[] = {{"libevent_bytes", libevent_bytes}};
 
 // event_new and event_add in one; `source` is a descriptor (EV_READ) or a signal (EV_SIGNAL).
 // Persistent.
-Event hang(event_base* base, int source, short kind, event_callback_fn handler, void* arg);
+Event add_event(event_base* base, int source, short kind, event_callback_fn handler, void* arg);
+
+// On its base, or off it for a while: event_add or event_del. No event: nothing is done.
+void add_or_delete(const Event& ev, bool add);
 
 // A timer that is not running yet, and what starts it.
 Event make_timer(event_base* base, event_callback_fn handler, void* arg);
@@ -45,7 +54,10 @@ void start(const Event& timer, std::chrono::microseconds after);
 // each time.
 class Timer {
  public:
-  Timer(event_base* base, event_callback_fn handler, void* arg);
+  // Without a handler it only ends the waiting: event_base_loop(EVLOOP_ONCE) returns.
+  explicit Timer(
+      event_base* base, event_callback_fn handler = [](evutil_socket_t, short, void*) {},
+      void* arg = nullptr);
   void at(Clock::time_point deadline);
 
  private:
@@ -54,7 +66,7 @@ class Timer {
 };
 
 // --heartbeat: a persistent timer; nothing without the flag.
-Event hang_heartbeat(event_base* base, Worker& worker);
+Event add_heartbeat(event_base* base, Worker& worker);
 
 // Calls `handler` when the process is asked to stop. One base of a process can have its signals:
 // the first worker's. The others are told through a descriptor.
@@ -62,7 +74,8 @@ struct StopEvents {
   UniqueFd descriptor;
   std::vector<Event> events;
 };
-StopEvents hang_stop(event_base* base, const Worker& worker, event_callback_fn handler, void* arg);
+StopEvents add_stop_events(event_base* base, const Worker& worker, event_callback_fn handler,
+                           void* arg);
 
 // A timeval that event_add recognises: all timers with it stand in one queue instead of a heap, so
 // that starting one again costs the same with 10,000 connections as with one.

@@ -1,23 +1,25 @@
 // Stage 4, second half: the HTTP service on libevent's own HTTP server.
 //
 // New here: evhttp reads, parses and frames; we get complete requests and hand back complete
-// answers. The application is the same (routes.h): one application, two HTTP engines.
+// answers. The application is the same (routes.h): one application, two HTTP engines. Around it
+// stands what evhttp leaves to its user: one deadline for a whole request, a bound for what a
+// client may send ahead, and closing without losing the last word.
 //
-// Not here, on purpose: the text port; the shared parser and its strictness, one deadline for a
-// whole request, 408 and 431 (notes/05_evhttp.md lists what evhttp does instead); TLS.
+// Not here, on purpose: the text port; the shared parser and its strictness, 408 and 431
+// (notes/05_evhttp.md lists what evhttp does instead); TLS.
 
 #include <event2/thread.h>
+#include <sys/socket.h>
 
-#include <memory>
+#include <algorithm>
 #include <optional>
 #include <unordered_map>
-#include <utility>
-#include <vector>
 
 #include "03_libevent_raw/base.h"
 #include "04_bufferevent_http/evhttp_message.h"
 #include "04_bufferevent_http/upper_rpc.h"
-#include "common/worker.h"
+#include "common/deadlines.h"
+#include "common/serve.h"
 
 namespace {
 
@@ -31,23 +33,31 @@ struct Loop;
 // What evhttp does not tell about its connections: that they exist, and whether one is idle.
 struct Connection {
   Loop& loop;
-  bufferevent* bev;      // evhttp's
+  bufferevent* bev;      // evhttp's; null: evhttp has closed, and the client is heard out
   bool started = false;  // bytes of a request have come that was not answered yet
+  bool owed = false;     // an answer is on its way out
+  bool refused = false;  // by evhttp itself: it will close, with input still to come
+  UniqueFd socket = {};  // once evhttp has closed: ours, until the client has been heard out
+  Event rest = {};       // what it still sends
+  Deadlines<Connection>::Place place = {};
 };
 
 struct Loop {
   Worker& worker;
-  Base base;
-  std::unordered_map<const bufferevent*, Connection> connections = {};
+  Base base = make_base(worker.options);
+  Timer timer{base.get()};
+  Event heartbeat = add_heartbeat(base.get(), worker);
+  StopEvents signals = {};
+  Deadlines<Connection> deadlines{worker.options.idle_timeout, worker.now};
+  std::unordered_map<const bufferevent*, Connection*> by_bev = {};
   std::vector<Connection*> accepted = {};  // in this batch
   std::optional<UpperService> rpc = {};
-  Http http = {};  // is freed before the connections it reports to are
+  Http http{check(evhttp_new(base.get()), "evhttp_new")};  // before the connections it reports to
   evhttp_bound_socket* listener = nullptr;
-  Event starved = {}, grace = {};  // timers: no descriptor was left; the drain has lasted enough
-  Event heartbeat = {};
-  StopEvents signals = {};
-  bool done = false;
 };
+
+// What a client may send beyond one body: a head, and some of the next requests.
+constexpr std::size_t kAhead = 64 * 1024;
 
 // For on_starved: a listener has one argument for both of its callbacks, and that is evhttp's.
 thread_local Loop* loop_of_thread = nullptr;
@@ -57,13 +67,15 @@ void configure(Loop& loop);
 bufferevent* on_acceptable(event_base* base, void* loop);
 void on_request(evhttp_request* message, void* loop);
 evhttp_connection* connection_of(const Connection& c);
-bool is_last_call(const Connection& c);
-void on_input(evbuffer*, const evbuffer_cb_info* change, void* c);
-void on_output(evbuffer*, const evbuffer_cb_info* change, void* c);
+bool is_last_answer(const Connection& c);
+void on_input(evbuffer* input, const evbuffer_cb_info* change, void* c);
+bool is_refusal(evbuffer* output);
+void on_output(evbuffer* output, const evbuffer_cb_info* change, void* c);
+void on_time_up(Connection& c);
 void on_signal(Loop& loop);
 void stop_listening(Loop& loop);
 void on_close(evhttp_connection* connection, void* c);
-void on_grace(Loop& loop);
+void on_rest(evutil_socket_t, short, void* c);
 void on_starved(evconnlistener*, void*);
 void listen(Loop& loop, bool on);
 void drain(Loop& loop);
@@ -71,6 +83,7 @@ void after_batch(Loop& loop);
 
 template <void (*handler)(Loop&)>
 void call(evutil_socket_t, short, void* loop) {
+  static_cast<Loop*>(loop)->worker.read_clock();
   handler(*static_cast<Loop*>(loop));
 }
 
@@ -79,52 +92,52 @@ void call(evutil_socket_t, short, void* loop) {
 int main(int argc, char** argv) {
   prepare_libevent();
   check(evthread_use_pthreads(), "evthread_use_pthreads");
-  return serve(
-      argc, argv,
-      {.name = "evhttp_server", .number = 5, .text = false, .libevent_bytes = libevent_bytes},
-      Signals::by_stage, run);
+  return serve(argc, argv,
+               {.name = "evhttp_server",
+                .number = 5,
+                .text = false,
+                .flags = libevent_flags(),
+                .gauges = kLibeventGauges},
+               Signals::by_stage, run);
 }
 
 namespace {
 
 void run(Worker& worker) {
-  Loop loop{worker, make_base(worker.options)};
+  Loop loop{worker};
   event_base* base = loop.base.get();
-  loop.http.reset(check(evhttp_new(base), "evhttp_new"));
   configure(loop);
   loop.rpc.emplace(base);
-  loop.starved = make_timer(base, call<after_batch>, &loop);
-  loop.grace = make_timer(base, call<on_grace>, &loop);
-  loop.heartbeat = hang_heartbeat(base, worker);
-  loop.signals = hang_stop(base, worker, call<on_signal>, &loop);
+  loop.signals = add_stop_events(base, worker, call<on_signal>, &loop);
   // Not evhttp_bind_socket_with_handle: it would set SO_REUSEADDR only, know one address per name
   // and bind a second time for a second loop.
-  loop.listener =
-      check(evhttp_accept_socket_with_handle(loop.http.get(), worker.listeners[kHttp].release()),
-            "evhttp_accept_socket_with_handle");
+  loop.listener = check(
+      evhttp_accept_socket_with_handle(loop.http.get(), worker.take_listener(kHttp).release()),
+      "evhttp_accept_socket_with_handle");
   loop_of_thread = &loop;
   evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(loop.listener), on_starved);
-  while (!loop.done) {
+  while (!worker.admission.over()) {
+    listen(loop, worker.admission.accepting());
+    loop.timer.at(std::min(loop.deadlines.next(), worker.admission.next_deadline()));
     event_base_loop(base, EVLOOP_ONCE);
     worker.wake_up();
     after_batch(loop);
-    if (worker.draining && loop.listener != nullptr) stop_listening(loop);
+    if (worker.admission.draining() && loop.listener != nullptr) stop_listening(loop);
   }
 }
 
 void configure(Loop& loop) {
   evhttp* http = loop.http.get();
-  const Options& options = loop.worker.options;
   evhttp_set_gencb(http, on_request, &loop);  // every path: the routes know which there are
   evhttp_set_bevcb(http, on_acceptable, &loop);
-  evhttp_set_max_body_size(http, options.max_body);
+  evhttp_set_max_body_size(http, loop.worker.options.max_body);
   evhttp_set_max_headers_size(http, HttpParser::kMaxTarget + HttpParser::kMaxFieldLines);
   constexpr int kAllMethods = (EVHTTP_REQ_PATCH << 1) - 1;  // so that 405 is ours, with Allow
   evhttp_set_allowed_methods(http, kAllMethods);
   evhttp_set_default_content_type(http, nullptr);
-  evhttp_set_flags(http, EVHTTP_SERVER_LINGERING_CLOSE);  // or a 413 drowns in a reset
-  const timeval idle = to_timeval(options.idle_timeout);
-  evhttp_set_timeout_tv(http, &idle);
+  // No evhttp_set_timeout: its clock restarts with every byte, and a slow sender would stay for
+  // ever. No EVHTTP_SERVER_LINGERING_CLOSE: it reads all of a body that is too large, be it
+  // gigabytes, before it says so. on_time_up and on_close do both.
 }
 
 // evhttp has accepted a client and asks for a bufferevent without a descriptor.
@@ -132,32 +145,39 @@ bufferevent* on_acceptable(event_base* base, void* arg) {
   Loop& loop = *static_cast<Loop*>(arg);
   bufferevent* bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
   if (bev == nullptr) return nullptr;  // no memory: evhttp tries itself, on_request refuses
-  Connection& c = loop.connections.try_emplace(bev, Connection{loop, bev}).first->second;
+  loop.worker.read_clock();
+  Connection& c = loop.deadlines.add({loop, bev});
+  loop.by_bev.emplace(bev, &c);
+  loop.worker.admission.entered();
   evbuffer_add_cb(bufferevent_get_input(bev), on_input, &c);
   evbuffer_add_cb(bufferevent_get_output(bev), on_output, &c);
   loop.accepted.push_back(&c);
-  loop.worker.stats.accepted.add(1);
-  loop.worker.stats.open.add(1);
-  if (loop.worker.full()) listen(loop, false);
+  // Whose the bufferevent is, evhttp says only after this. To be told when it is freed we must ask
+  // before anything else runs: so the batch ends here.
+  event_base_loopbreak(base);
+  if (!loop.worker.admission.accepting() && !loop.worker.admission.draining()) listen(loop, false);
   return bev;
 }
 
 void on_request(evhttp_request* message, void* arg) {
   Loop& loop = *static_cast<Loop*>(arg);
   bufferevent* bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(message));
-  const auto known = loop.connections.find(bev);
-  if (known == loop.connections.end()) return evhttp_send_error(message, HTTP_SERVUNAVAIL, nullptr);
-  Connection& c = known->second;
+  const auto known = loop.by_bev.find(bev);
+  if (known == loop.by_bev.end()) return evhttp_send_error(message, HTTP_SERVUNAVAIL, nullptr);
+  Connection& c = *known->second;
   c.started = evbuffer_get_length(bufferevent_get_input(bev)) != 0;
+  c.owed = true;
   const Request request = to_request(message);
   const bool rpc = request.path == UpperService::kPath;
   const auto response = rpc ? UpperService::refuse(request, loop.worker.context.app)
                             : respond(request, loop.worker.context);
-  if ((response && response->status == 400) || is_last_call(c)) {
+  if ((response && response->status == 400) || is_last_answer(c)) {
     evhttp_add_header(evhttp_request_get_output_headers(message), "Connection", "close");
   }
   response ? send_response(message, *response) : loop.rpc->answer(message);
   loop.worker.stats.requests.add(1);
+  // evhttp reads on while it writes, and takes a FIN for the end of everything: the answer, too.
+  bufferevent_disable(bev, EV_READ);
 }
 
 // evhttp gives each bufferevent callbacks of its own, and them the connection as argument.
@@ -168,53 +188,97 @@ evhttp_connection* connection_of(const Connection& c) {
 }
 
 // The server drains, and nothing more has come from this client.
-bool is_last_call(const Connection& c) {
-  return !c.started && c.loop.worker.is_last_call(bufferevent_getfd(c.bev));
+bool is_last_answer(const Connection& c) {
+  return !c.started && c.loop.worker.is_drained(bufferevent_getfd(c.bev));
 }
 
-void on_input(evbuffer*, const evbuffer_cb_info* change, void* arg) {
+// Where evhttp waits for a line's end or a body's, it reads on for ever. Beyond what a body may be
+// nothing more is read: on_time_up ends it. (A high-water mark of the bufferevent would do the
+// same, but as long as the buffer is full libevent 2.1 calls the reader again in every turn, at
+// once.)
+void on_input(evbuffer* input, const evbuffer_cb_info* change, void* arg) {
   Connection& c = *static_cast<Connection*>(arg);
   c.loop.worker.stats.bytes_in.add(change->n_added);
-  if (change->n_added != 0) c.started = true;
+  if (change->n_added == 0) return;
+  c.started = true;
+  const std::size_t most = c.loop.worker.options.max_body + kAhead;
+  if (evbuffer_get_length(input) > most) bufferevent_disable(c.bev, EV_READ);
 }
 
-void on_output(evbuffer*, const evbuffer_cb_info* change, void* arg) {
-  static_cast<Connection*>(arg)->loop.worker.stats.bytes_out.add(change->n_deleted);
+// Does an answer of 400 or above begin here?
+bool is_refusal(evbuffer* output) {
+  std::array<char, 10> head{};  // "HTTP/1.1 4"
+  return evbuffer_copyout(output, head.data(), head.size()) == 10 && head[9] >= '4';
+}
+
+// Its own errors evhttp answers without asking us: 400, 413, 417, 501.
+void on_output(evbuffer* output, const evbuffer_cb_info* change, void* arg) {
+  Connection& c = *static_cast<Connection*>(arg);
+  c.loop.worker.stats.bytes_out.add(change->n_deleted);
+  if (change->n_added != 0 && change->orig_size == 0 && !c.owed && is_refusal(output)) {
+    c.refused = true;
+    c.loop.worker.stats.requests.add(1);
+  }
+  if (change->n_deleted == 0 || evbuffer_get_length(output) != 0) return;
+  if (!std::exchange(c.owed, false)) return;  // a 100 has gone out, or a refusal
+  c.loop.worker.read_clock();
+  c.loop.deadlines.restart_clock(c);
+}
+
+// If what it waited for is there, it is we who are late: one last look, not judged by the clock.
+void on_time_up(Connection& c) {
+  if (c.bev == nullptr) return c.loop.deadlines.close(c);
+  const bool owes = evbuffer_get_length(bufferevent_get_output(c.bev)) != 0;
+  if (is_ready(bufferevent_getfd(c.bev), owes) && c.loop.deadlines.last_look(c)) return;
+  evhttp_connection_free(connection_of(c));  // on_close
 }
 
 // The first request to stop drains, the second one ends it.
-void on_signal(Loop& loop) {
-  if (loop.worker.take_stop_requests() > 1 || loop.worker.draining) loop.done = true;
-  loop.worker.draining = true;
-  start(loop.grace, loop.worker.options.grace);
-}
+void on_signal(Loop& loop) { loop.worker.stop_all_loops(loop.worker.read_stop_requests()); }
 
-// Who waits in the accept queue is served. Turn by turn: without EVLOOP_ONCE libevent might accept,
-// answer and free a client before after_batch knows it.
+// Who waits in the accept queue is served, batch by batch.
 void stop_listening(Loop& loop) {
+  const Admission& admission = loop.worker.admission;
   const int fd = evhttp_bound_socket_get_fd(loop.listener);
-  while (!loop.done && is_ready(fd, false) && evtimer_pending(loop.starved.get(), nullptr) == 0) {
+  listen(loop, true);
+  while (is_ready(fd, false) && !admission.cut_short() && !admission.paused()) {
     event_base_loop(loop.base.get(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    loop.worker.read_clock();
     after_batch(loop);
   }
   evhttp_del_accept_socket(loop.http.get(), std::exchange(loop.listener, nullptr));
   after_batch(loop);
 }
 
+// evhttp lets the connection go. Where the client may still be sending, the socket is kept: closing
+// it would reset it, and the answer with it.
 void on_close(evhttp_connection* connection, void* arg) {
   Connection& c = *static_cast<Connection*>(arg);
   evhttp_connection_set_closecb(connection, nullptr, nullptr);
   evbuffer_remove_cb(bufferevent_get_input(c.bev), on_input, &c);
   evbuffer_remove_cb(bufferevent_get_output(c.bev), on_output, &c);
-  c.loop.worker.stats.open.subtract(1);
-  c.loop.connections.erase(c.bev);
+  c.loop.by_bev.erase(c.bev);
+  bufferevent* bev = std::exchange(c.bev, nullptr);
+  const int fd = bufferevent_getfd(bev);
+  if (!c.refused && bytes_waiting(fd) == 0) return c.loop.deadlines.close(c);
+  bufferevent_setfd(bev, -1);
+  c.socket.reset(fd);
+  shutdown(fd, SHUT_WR);
+  c.rest = add_event(c.loop.base.get(), fd, EV_READ, on_rest, &c);
+  c.loop.deadlines.linger(c);
 }
 
-void on_grace(Loop& loop) { loop.done = true; }
+void on_rest(evutil_socket_t fd, short, void* arg) {
+  Connection& c = *static_cast<Connection*>(arg);
+  Buffer discarded(c.loop.worker.context.pool);
+  const IoResult result = read_some(fd, discarded).result;
+  if (result == IoResult::eof || result == IoResult::failed) c.loop.deadlines.close(c);
+}
 
 void on_starved(evconnlistener*, void*) {
   Loop& loop = *loop_of_thread;
-  start(loop.starved, kStarved);
+  loop.worker.read_clock();
+  loop.worker.admission.pause();
   listen(loop, false);
 }
 
@@ -227,23 +291,21 @@ void listen(Loop& loop, bool on) {
 // Once per batch while draining, because evhttp does not say when an answer has gone out.
 void drain(Loop& loop) {
   std::vector<evhttp_connection*> idle;  // freeing one takes it out of the table
-  for (const auto& [bev, c] : loop.connections) {
-    const bool owes = evbuffer_get_length(bufferevent_get_output(c.bev)) != 0;
-    if (!owes && is_last_call(c)) idle.push_back(connection_of(c));
+  for (const auto& [bev, c] : loop.by_bev) {
+    const bool owes = evbuffer_get_length(bufferevent_get_output(c->bev)) != 0;
+    if (!owes && is_last_answer(*c)) idle.push_back(connection_of(*c));
   }
   for (evhttp_connection* connection : idle) evhttp_connection_free(connection);
 }
 
 void after_batch(Loop& loop) {
-  // Only now: while it was being accepted, evhttp had not said yet whose the bufferevent is.
   for (Connection* c : loop.accepted) {
-    evhttp_connection_set_closecb(connection_of(*c), on_close, c);
+    if (c->bev != nullptr) evhttp_connection_set_closecb(connection_of(*c), on_close, c);
   }
   loop.accepted.clear();
-  listen(loop, !loop.worker.full() && evtimer_pending(loop.starved.get(), nullptr) == 0);
-  if (!loop.worker.draining) return;
-  drain(loop);
-  if (loop.connections.empty() && loop.listener == nullptr) loop.done = true;
+  loop.deadlines.expire(on_time_up);
+  if (loop.worker.admission.draining()) drain(loop);
+  loop.worker.admission.left(loop.deadlines.free_closed());
 }
 
 }  // namespace

@@ -11,75 +11,67 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
-#include <memory>
-#include <vector>
 
 #include "03_libevent_raw/base.h"
-#include "common/worker.h"
+#include "common/deadlines.h"
+#include "common/serve.h"
 
 namespace {
 
 struct Loop;
-struct Connection;
-using Connections = DeadlineList<Connection>;
 
 struct Connection {
-  Connection(Loop& l, UniqueFd client, Protocol port);
   int fd() const { return bufferevent_getfd(bev.get()); }
 
   Loop& loop;
   Bufferevent bev;
-  size_t owed = 0;  // bytes in its output evbuffer when we last looked
   std::unique_ptr<Session> session;
-  Connections* home;  // the list it is in, and where
-  Connections::iterator self;
-  Clock::time_point since;  // when its clock last started
+  size_t owed = 0;  // bytes in its output evbuffer when we last looked
+  Deadlines<Connection>::Place place = {};
 };
 
 struct Loop {
   Worker& worker;
-  Base base;
-  Timer timer;
-  Buffer out;  // an answer on its way to an evbuffer
-  Event heartbeat = {};
+  Base base = make_base(worker.options);
+  Buffer out{worker.context.pool};  // an answer on its way to an evbuffer
+  Timer timer{base.get()};
+  Event heartbeat = add_heartbeat(base.get(), worker);
   StopEvents signals = {};
-  std::array<Listener, 2> listeners = {};
+  Listener listeners[2] = {};
   int accepted = 0;  // in this batch
-  Connections serving{{}, worker.options.idle_timeout}, expiring{{}, kLastLook};
-  Connections lingering{{}, kLinger}, closed = {};
-  Clock::time_point starved_until = kNever;  // no descriptor was left: no accepting till then
-  Clock::time_point grace_end = kNever;      // the drain must be over by then
-  bool done = false;
+  Deadlines<Connection> deadlines{worker.options.idle_timeout, worker.now};
 };
 
 void run(Worker& worker);
-void on_acceptable(Loop& loop, UniqueFd client, Protocol port);
+void on_acceptable(Loop& loop, UniqueFd client, Protocol protocol);
 void on_readable(Connection& c);
 void on_writable(Connection& c);
-void progress(Connection& c);
+void decide_next(Connection& c);
 void watch(Connection& c, short interest);
-void on_idle(Connection& c);
+void on_time_up(Connection& c);
 void on_signal(Loop& loop);
 void close_connection(Connection& c);
-void enter(Connection& c, Connections& list);
 void on_event(bufferevent*, short what, void* c);
 void on_starved(evconnlistener*, void* loop);
 void listen(Loop& loop, bool on);
-void on_timer(Loop& loop);
-void after_batch(Loop& loop);
-// libevent calls functions with pointers; the handlers want what they point to.
+// libevent calls functions with pointers; the handlers want what they point to. It has no hook
+// between waiting and the first callback: each of them reads the clock.
 template <void (*handler)(Connection&)>
 void call(bufferevent*, void* c) {
+  static_cast<Connection*>(c)->loop.worker.read_clock();
   handler(*static_cast<Connection*>(c));
 }
 template <void (*handler)(Loop&)>
 void call(evutil_socket_t, short, void* loop) {
+  static_cast<Loop*>(loop)->worker.read_clock();
   handler(*static_cast<Loop*>(loop));
 }
-template <Protocol port>
-void accepted_on(evconnlistener*, evutil_socket_t fd, sockaddr*, int, void* loop) {
-  on_acceptable(*static_cast<Loop*>(loop), UniqueFd(fd), port);
+template <Protocol protocol>
+void accepted_on(evconnlistener*, evutil_socket_t fd, sockaddr*, int, void* arg) {
+  Loop& loop = *static_cast<Loop*>(arg);
+  loop.worker.read_clock();
+  loop.worker.admission.entered();
+  on_acceptable(loop, UniqueFd(fd), protocol);
 }
 
 }  // namespace
@@ -87,77 +79,84 @@ void accepted_on(evconnlistener*, evutil_socket_t fd, sockaddr*, int, void* loop
 int main(int argc, char** argv) {
   prepare_libevent();
   return serve(argc, argv,
-               {.name = "04_bufferevent_http", .number = 4, .libevent_bytes = libevent_bytes},
+               {.name = "04_bufferevent_http",
+                .number = 4,
+                .flags = libevent_flags(),
+                .gauges = kLibeventGauges},
                Signals::by_stage, run);
 }
 
 namespace {
 
 void run(Worker& worker) {
-  Base owner = make_base(worker.options);
-  event_base* base = owner.get();
-  Loop loop{worker, std::move(owner), Timer(base, call<on_timer>, &loop),
-            Buffer(worker.context.pool)};
-  loop.heartbeat = hang_heartbeat(base, worker);
-  loop.signals = hang_stop(base, worker, call<on_signal>, &loop);
-  for (const Protocol port : {kText, kHttp}) {
-    loop.listeners[port] =
-        make_listener(base, std::move(worker.listeners[port]),
-                      port == kText ? accepted_on<kText> : accepted_on<kHttp>, on_starved, &loop);
+  Loop loop{worker};
+  event_base* base = loop.base.get();
+  loop.signals = add_stop_events(base, worker, call<on_signal>, &loop);
+  for (const Protocol protocol : {kText, kHttp}) {
+    const auto accepted = protocol == kText ? accepted_on<kText> : accepted_on<kHttp>;
+    loop.listeners[protocol] =
+        make_listener(base, worker.take_listener(protocol), accepted, on_starved, &loop);
   }
-  while (!loop.done) {
+  while (!worker.admission.over()) {
+    listen(loop, worker.admission.accepting());
+    loop.accepted = 0;
+    loop.timer.at(std::min(loop.deadlines.next(), worker.admission.next_deadline()));
     event_base_loop(base, EVLOOP_ONCE);
     worker.wake_up();
-    after_batch(loop);
+    loop.deadlines.expire(on_time_up);
+    worker.admission.left(loop.deadlines.free_closed());
   }
 }
 
 // evconnlistener accepts until the queue is empty; disabling it is how to stop it earlier.
-void on_acceptable(Loop& loop, UniqueFd client, Protocol port) {
-  Connection& c = loop.serving.emplace_back(loop, std::move(client), port);
-  c.self = std::prev(loop.serving.end());
-  enter(c, loop.serving);
+void on_acceptable(Loop& loop, UniqueFd client, Protocol protocol) {
+  bufferevent* bev =
+      bufferevent_socket_new(loop.base.get(), client.release(), BEV_OPT_CLOSE_ON_FREE);
+  Connection& c =
+      loop.deadlines.add({loop, Bufferevent(bev), make_session(protocol, loop.worker.context)});
+  bufferevent_setcb(bev, call<on_readable>, call<on_writable>, on_event, &c);
+  // Tell on_writable of every write, not only of the one that leaves nothing.
+  bufferevent_setwatermark(bev, EV_WRITE, SIZE_MAX, 0);
   watch(c, EV_READ);
-  if (++loop.accepted == kAcceptsPerEvent || loop.worker.full()) listen(loop, false);
+  if (++loop.accepted == kAcceptsPerEvent || !loop.worker.admission.accepting()) {
+    listen(loop, false);
+  }
 }
 
 // libevent reads at most 4 KiB per event, so this is bounded like the read of the other stages.
 void on_readable(Connection& c) {
   evbuffer* input = bufferevent_get_input(c.bev.get());
-  while (evbuffer_get_length(input) != 0) {
-    const std::span<char> room = c.session->room();
-    const int got = evbuffer_remove(input, room.data(), room.size());
-    if (c.session->fed(static_cast<size_t>(got))) enter(c, c.loop.serving);
-  }
-  progress(c);
+  const size_t size = evbuffer_get_length(input);
+  Buffer& to = c.session->input();
+  evbuffer_remove(input, to.room(size).data(), size);
+  to.commit(size);
+  if (c.session->received(size) == Progress::made) c.loop.deadlines.restart_clock(c);
+  decide_next(c);
 }
 
 // libevent has written some of what is owed.
 void on_writable(Connection& c) {
   const size_t left = evbuffer_get_length(bufferevent_get_output(c.bev.get()));
   const size_t sent = std::exchange(c.owed, left) - left;
-  if (c.session->sent(sent, left == 0)) enter(c, c.loop.serving);
-  progress(c);
+  if (c.session->sent(sent, left == 0) == Progress::made) c.loop.deadlines.restart_clock(c);
+  decide_next(c);
 }
 
 // What next? While the client is owed much nothing more is read from it: a client that does not
 // read cannot make us buffer more. Otherwise the session says whether the conversation goes on.
-void progress(Connection& c) {
-  Buffer& out = c.loop.out;
-  if (c.owed < Session::kHighWater) {
-    c.session->advance(out, c.loop.worker.is_last_call(c.fd()));
-    if (!out.empty()) bufferevent_write(c.bev.get(), out.view().data(), out.size());
-    c.owed += out.size();
-    out.clear();
-  }
+void decide_next(Connection& c) {
   if (c.owed >= Session::kHighWater) return watch(c, 0);
-  const Session::Phase phase = c.session->phase();
-  if (phase == Session::Phase::over && c.owed == 0) return close_connection(c);
-  if (phase == Session::Phase::linger && c.owed == 0 && c.home != &c.loop.lingering) {
+  Buffer& out = c.loop.out;
+  const Phase phase = c.session->advance(out, c.loop.worker.is_drained(c.fd()));
+  if (!out.empty()) bufferevent_write(c.bev.get(), out.view().data(), out.size());
+  c.owed += out.size();
+  out.clear();
+  if (c.owed >= Session::kHighWater) return watch(c, 0);
+  if (phase == Phase::over && c.owed == 0) return close_connection(c);
+  if (phase == Phase::linger && c.owed == 0 && c.loop.deadlines.linger(c)) {
     shutdown(c.fd(), SHUT_WR);
-    enter(c, c.loop.lingering);
   }
-  watch(c, phase == Session::Phase::over ? 0 : EV_READ);
+  watch(c, phase == Phase::over ? 0 : EV_READ);
 }
 
 // Writing is always watched by the bufferevent itself, as long as it owes something.
@@ -168,57 +167,48 @@ void watch(Connection& c, short interest) {
 }
 
 // If what it waited for is there, it is we who are late: one last look, not judged by the clock.
-void on_idle(Connection& c) {
+void on_time_up(Connection& c) {
   const bool owes = c.owed != 0;
-  if (c.home == &c.loop.serving && is_ready(c.fd(), owes)) return enter(c, c.loop.expiring);
+  if (is_ready(c.fd(), owes) && c.loop.deadlines.last_look(c)) return;
   if (owes || !c.session->expire(c.loop.out)) return close_connection(c);
-  enter(c, c.loop.serving);
-  progress(c);
+  c.loop.deadlines.restart_clock(c);
+  decide_next(c);
 }
 
 // The first request to stop drains, the second one ends it.
 void on_signal(Loop& loop) {
-  if (loop.worker.take_stop_requests() > 1 || loop.worker.draining) loop.done = true;
-  loop.worker.draining = true;
-  loop.grace_end = Clock::now() + loop.worker.options.grace;
-  for (const Protocol port : {kText, kHttp}) {
-    if (!loop.listeners[port]) continue;
-    const int fd = evconnlistener_get_fd(loop.listeners[port].get());
-    for (Accepted next; (next = accept_client(fd)).result == AcceptResult::client;) {
-      on_acceptable(loop, std::move(next.fd), port);
+  loop.worker.stop_all_loops(loop.worker.read_stop_requests());
+  for (const Protocol protocol : {kText, kHttp}) {
+    if (!loop.listeners[protocol]) continue;
+    const int fd = evconnlistener_get_fd(loop.listeners[protocol].get());
+    while (UniqueFd client = loop.worker.admission.accept(fd)) {
+      on_acceptable(loop, std::move(client), protocol);
     }
-    loop.listeners[port].reset();
+    loop.listeners[protocol].reset();
   }
-  std::vector<Connection*> silent;  // on_readable moves connections between the lists
-  for (Connection& c : loop.serving) {
-    if (c.owed == 0) silent.push_back(&c);
+  for (Connection* c : loop.deadlines.serving()) {
+    if (c->owed == 0) on_readable(*c);
   }
-  for (Connection* c : silent) on_readable(*c);
 }
 
 void close_connection(Connection& c) {
   bufferevent_disable(c.bev.get(), EV_READ | EV_WRITE);
-  enter(c, c.loop.closed);  // after_batch frees it
-}
-
-// To the end of a list: its clock starts anew.
-void enter(Connection& c, Connections& list) {
-  list.splice(list.end(), *c.home, c.self);
-  c.home = &list;
-  c.since = Clock::now();  // event_base_loop gives no hook between waiting and the first callback
+  c.loop.deadlines.close(c);
 }
 
 // Neither readable nor writable: the peer has ended its side, or the connection is gone.
 void on_event(bufferevent*, short what, void* arg) {
   Connection& c = *static_cast<Connection*>(arg);
+  c.loop.worker.read_clock();
   if ((what & BEV_EVENT_ERROR) != 0) return close_connection(c);
   c.session->feed_eof();
-  progress(c);
+  decide_next(c);
 }
 
 void on_starved(evconnlistener*, void* arg) {
   Loop& loop = *static_cast<Loop*>(arg);
-  loop.starved_until = Clock::now() + kStarved;
+  loop.worker.read_clock();
+  loop.worker.admission.pause();
   listen(loop, false);
 }
 
@@ -227,34 +217,6 @@ void listen(Loop& loop, bool on) {
     if (!listener) continue;
     on ? evconnlistener_enable(listener.get()) : evconnlistener_disable(listener.get());
   }
-}
-
-void on_timer(Loop& loop) {
-  const Clock::time_point now = Clock::now();
-  for (Connections* list : {&loop.serving, &loop.expiring, &loop.lingering}) {
-    while (due(*list) <= now) on_idle(list->front());
-  }
-  if (loop.grace_end <= now) loop.done = true;
-}
-
-void after_batch(Loop& loop) {
-  if (!loop.closed.empty() || loop.starved_until <= loop.worker.now) loop.starved_until = kNever;
-  loop.closed.clear();
-  loop.accepted = 0;
-  if (loop.worker.draining && loop.worker.stats.open.get() == 0) loop.done = true;
-  listen(loop, !loop.worker.full() && loop.starved_until == kNever);
-  loop.timer.at(std::min({due(loop.serving), due(loop.expiring), due(loop.lingering),
-                          loop.grace_end, loop.starved_until}));
-}
-
-Connection::Connection(Loop& l, UniqueFd client, Protocol port)
-    : loop(l),
-      bev(bufferevent_socket_new(l.base.get(), client.release(), BEV_OPT_CLOSE_ON_FREE)),
-      session(make_session(port, l.worker.context)),
-      home(&l.serving) {
-  bufferevent_setcb(bev.get(), call<on_readable>, call<on_writable>, on_event, this);
-  // Tell on_writable of every write, not only of the one that leaves nothing.
-  bufferevent_setwatermark(bev.get(), EV_WRITE, SIZE_MAX, 0);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "common/ascii.h"
-#include "common/socket.h"
+#include "common/check.h"
 
 namespace {
 

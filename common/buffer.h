@@ -42,8 +42,7 @@ class BufferPool {
 class Buffer {
  public:
   explicit Buffer(BufferPool& pool) : pool_(&pool) {}
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
+  Buffer(Buffer&& other) noexcept : pool_(other.pool_) { swap(other); }
   ~Buffer() { clear(); }
 
   std::string_view view() const { return {block_.get() + begin_, size()}; }

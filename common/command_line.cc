@@ -1,37 +1,41 @@
 #include "common/command_line.h"
 
 #include <cstdio>
+#include <cstdlib>
 
 std::string one_line(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
+  constexpr std::string_view kHex = "0123456789abcdef";
   std::string line;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == '\n') {
-      line += "\\n";
+      line.append("\\n");
     } else if (byte < 0x20 || byte == 0x7f) {
-      line += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+      line.append({'\\', 'x', kHex[byte >> 4], kHex[byte & 15]});
     } else {
-      line += c;
+      line.push_back(c);
     }
   }
   return line;
 }
 
-void print_error(std::string_view message) {
-  std::fputs((one_line(message) + '\n').c_str(), stderr);
+void refuse(std::string_view program, std::string_view message, int status) {
+  const std::string line = std::string(program) + ": " + one_line(message) + '\n';
+  std::fputs(line.c_str(), stderr);
+  std::exit(status);
 }
 
 std::string unknown_flag(std::string_view argument, const option* flags) {
-  const std::string_view given = argument.substr(0, argument.find('='));
-  const bool is_long = given.size() > 2 && given.starts_with("--");
+  const std::string quoted = "'" + std::string(argument) + "'";
+  if (!argument.starts_with("--")) return "unknown flag " + quoted;
+  const std::string_view name = argument.substr(2, argument.find('=') - 2);
   std::string candidates;
   int count = 0;
-  for (const option* flag = flags; is_long && flag->name != nullptr; ++flag) {
-    if (!std::string_view(flag->name).starts_with(given.substr(2))) continue;
-    candidates += (count++ == 0 ? "--" : ", --") + std::string(flag->name);
+  for (const option* flag = flags; flag->name != nullptr; ++flag) {
+    if (!std::string_view(flag->name).starts_with(name)) continue;
+    candidates.append(count++ == 0 ? "--" : ", --").append(flag->name);
   }
-  const std::string quoted = '\'' + std::string(argument) + '\'';
-  // One candidate is the flag itself, given a value that it does not take.
-  return count > 1 ? "ambiguous flag " + quoted + ": " + candidates : "unknown flag " + quoted;
+  if (count == 0) return "unknown flag " + quoted;
+  if (count > 1) return "ambiguous flag " + quoted + ": " + candidates;
+  return candidates + " takes no value: " + quoted;
 }

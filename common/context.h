@@ -2,21 +2,17 @@
 // What sessions share. App: one per process, read-only once the loops run. Context: one per loop,
 // touched by that loop's thread only.
 
-#include <array>
-#include <chrono>
 #include <cstdint>
-#include <ctime>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "common/buffer.h"
+#include "common/clock.h"
+#include "common/date.h"
 #include "common/stats.h"
 
-using Clock = std::chrono::steady_clock;
-
-enum Protocol : std::size_t { kText, kHttp };  // unscoped: an index into what there is one per port
+enum Protocol : std::size_t { kText, kHttp };  // unscoped: an index into what there is one of each
 
 struct App {
   std::string stage;        // "01_plain_epoll": named by GET / and /stats only
@@ -25,18 +21,8 @@ struct App {
   std::uint32_t max_body = 1048576;
   bool text_upper = true;
   Clock::time_point started = Clock::now();
-  std::span<const Stats> stats;                 // of all loops
-  std::uint64_t (*libevent_bytes)() = nullptr;  // null: not counted
-};
-
-// The Date field line, formatted once a second (RFC 9110, section 6.6.1).
-class Date {
- public:
-  std::string_view line();
-
- private:
-  std::time_t second_ = -1;
-  std::array<char, 40> text_{};
+  std::span<const Stats> stats;  // of all loops
+  std::span<const Gauge> gauges = {};
 };
 
 struct Context {
@@ -44,8 +30,5 @@ struct Context {
   Stats& stats;
   BufferPool pool = {};
   Date date = {};
-  std::uint64_t trim_at = 0;  // open connections at which malloc is told to give pages back
-  bool trim_again = false;    // a library may free one turn later what the loop let go of
-  std::string scratch =
-      {};  // a body that had to be made; valid until the next request of this loop
+  std::string scratch = {};  // a body that had to be made; valid until this loop's next request
 };

@@ -251,6 +251,11 @@ int HttpParser::parse_other_form(std::string_view message, std::string_view targ
   return 0;
 }
 
+void HttpParser::parse_expect(std::string_view value) {
+  const bool known = expect_ == Expect::none && equals_ignoring_case(value, "100-continue");
+  expect_ = known ? Expect::continue_ : Expect::unknown;
+}
+
 int HttpParser::parse_field_line(std::string_view message, std::string_view line) {
   const std::size_t name_size = span_of(kToken, line.data());
   if (name_size == 0 || line.data()[name_size] != ':') return 400;
@@ -263,10 +268,7 @@ int HttpParser::parse_field_line(std::string_view message, std::string_view line
       host_ = true;
       break;
     case 6:
-      if (!equals_ignoring_case(name, "expect")) break;
-      expect_ = expect_ == Expect::none && equals_ignoring_case(value, "100-continue")
-                    ? Expect::continue_
-                    : Expect::unknown;
+      if (equals_ignoring_case(name, "expect")) parse_expect(value);
       break;
     case 10:
       if (equals_ignoring_case(name, "connection")) parse_connection(value);

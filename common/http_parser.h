@@ -82,6 +82,7 @@ class HttpParser {
   inline int parse_field_line(std::string_view message, std::string_view line);
   int parse_content_length(std::string_view value);
   void parse_connection(std::string_view value);
+  void parse_expect(std::string_view value);
   inline int check_head() const;
 
   std::uint64_t content_length_ = 0;

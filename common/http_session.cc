@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
-void HttpSession::advance(Buffer& out, bool last) {
+Phase HttpSession::advance(Buffer& out, bool last) {
   while (!finished()) {
-    if (out.size() >= kHighWater) return;
+    if (out.size() >= kHighWater) return phase();
     const ParseResult found = read_message(out, last);
     if (found.kind == ParseResult::kComplete) {
       answer(out, last);
@@ -18,6 +18,7 @@ void HttpSession::advance(Buffer& out, bool last) {
   // No further request can become complete: the peer has ended its side, or the server drains and
   // there is not even the beginning of one.
   if (!finished() && (eof_ || (last && !parser_.started()))) finish(!out.empty());
+  return phase();
 }
 
 ParseResult HttpSession::read_message(Buffer& out, bool last) {
@@ -69,7 +70,7 @@ ParseResult HttpSession::read_head(Buffer& out, bool last) {
 ParseResult HttpSession::read_body() {
   // One block for head and body, so that a megabyte is not moved each time it grows.
   if (to_come_ > BufferPool::kBlockSize && body_ == 0 && !answered_early_)
-    in_.room(to_come_ + kChunk);
+    in_.room(to_come_ + BufferPool::kBlockSize);
   const auto unread = static_cast<std::uint32_t>(in_.size()) - head_ - body_;
   const std::uint32_t fresh = std::min(unread, to_come_);
   body_ += fresh;

@@ -10,7 +10,7 @@
 class HttpSession : public Session {
  public:
   explicit HttpSession(Context& context) : Session(context, false) {}
-  void advance(Buffer& out, bool last) override;
+  Phase advance(Buffer& out, bool last) override;
   bool expire(Buffer& out) override;
 
  private:

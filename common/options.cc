@@ -9,17 +9,17 @@
 #include <vector>
 
 #include "common/command_line.h"
+#include "common/version.h"
 
 namespace {
 
-constexpr std::string_view kVersion = "1.0";
+constexpr int kFirstValue = 256;  // what getopt returns for a flag: no character
 
 class Parser {
  public:
   explicit Parser(const Stage& stage) : stage_(stage) {
     options_.text_port = static_cast<std::uint16_t>(7000 + stage.number);
     options_.http_port = static_cast<std::uint16_t>(8000 + stage.number);
-    if (!stage.rearm.empty()) options_.rearm = stage.rearm.front();
   }
 
   Options parse(int argc, char** argv);
@@ -34,8 +34,7 @@ class Parser {
   static const std::vector<Flag> kFlags;
 
   [[noreturn]] void fail(const std::string& message) const {
-    print_error(std::string(stage_.name) + ": " + message + " (try --help)");
-    std::exit(2);
+    refuse(stage_.name, message + " (try --help)", 2);
   }
   [[noreturn]] void bad_value(std::string_view value) const {
     fail("--" + std::string(flag_) + ": bad value '" + std::string(value) + "'");
@@ -82,32 +81,32 @@ class Parser {
   void set_max_body(std::string_view value) {
     options_.max_body = static_cast<std::uint32_t>(number(value, 0, 1U << 30));
   }
-  void set_threads(std::string_view value) { options_.threads = number(value, 1, 256); }
+  void set_threads(std::string_view value) {
+    options_.threads = static_cast<std::size_t>(number(value, 1, 256));
+  }
   void set_auth(std::string_view value) {
     if (value.find(':') == std::string_view::npos) bad_value(value);
     options_.auth = value;
   }
-  void set_rearm(std::string_view value) {
-    if (std::ranges::find(stage_.rearm, value) == stage_.rearm.end()) bad_value(value);
-    options_.rearm = value;
-  }
   void set_heartbeat(std::string_view value) { options_.heartbeat = seconds(value, 0.001); }
-  void set_backend(std::string_view value) {
-    if (value != "epoll" && value != "poll" && value != "select") bad_value(value);
-    options_.backend = value;
+  void set(const StageFlag& flag, std::string_view value) {
+    const bool known = std::ranges::find(flag.values, value) != flag.values.end();
+    if (flag.argument != nullptr && !known) bad_value(value);
+    options_.own[flag.name] = value;
   }
-  void set_changelist(std::string_view) { options_.changelist = true; }
-  void set_libevent_debug(std::string_view) { options_.libevent_debug = true; }
-  void set_count_memory(std::string_view) { options_.count_memory = true; }
   void help(std::string_view);
   void version(std::string_view);
+  void check_together() const;
   bool applies(const Flag& flag) const {
-    if (flag.set == &Parser::set_rearm) return !stage_.rearm.empty();
-    const bool text = flag.set == &Parser::set_text_port || flag.set == &Parser::set_text_mode;
-    const bool libevent = flag.set == &Parser::set_backend || flag.set == &Parser::set_changelist ||
-                          flag.set == &Parser::set_libevent_debug ||
-                          flag.set == &Parser::set_count_memory;
-    return (stage_.text || !text) && (stage_.libevent_bytes != nullptr || !libevent);
+    return stage_.text ||
+           (flag.set != &Parser::set_text_port && flag.set != &Parser::set_text_mode);
+  }
+  std::vector<const Flag*> flags() const {
+    std::vector<const Flag*> all;
+    for (const Flag& flag : kFlags) {
+      if (applies(flag)) all.push_back(&flag);
+    }
+    return all;
   }
 
   const Stage& stage_;
@@ -116,6 +115,8 @@ class Parser {
 };
 
 const std::vector<Parser::Flag> Parser::kFlags = {
+    {"help", nullptr, "print this and exit", &Parser::help},
+    {"version", nullptr, "print the version and exit", &Parser::version},
     {"host", "NAME", "name, IPv4 or IPv6 address to listen on (127.0.0.1)", &Parser::set_host},
     {"text-port", "PORT", "text port; 0 picks a free one (7000 + stage)", &Parser::set_text_port},
     {"http-port", "PORT", "HTTP port; 0 picks a free one (8000 + stage)", &Parser::set_http_port},
@@ -130,31 +131,19 @@ const std::vector<Parser::Flag> Parser::kFlags = {
     {"threads", "N", "independent loops sharing the ports (1)", &Parser::set_threads},
     {"auth", "USER:PASSWORD", "HTTP Basic authentication on every route but /hello",
      &Parser::set_auth},
-    {"rearm", "MODE", "how a connection changes from reading to writing: ", &Parser::set_rearm},
     {"heartbeat", "SECONDS", "print a line of counters that often", &Parser::set_heartbeat},
-    {"backend", "NAME", "libevent on epoll, poll or select (epoll)", &Parser::set_backend},
-    {"changelist", nullptr, "libevent collects changes, epoll_ctl is called before waiting only",
-     &Parser::set_changelist},
-    {"libevent-debug", nullptr, "libevent checks how it is used, and says what it does",
-     &Parser::set_libevent_debug},
-    {"count-memory", nullptr, "show in /stats what libevent has allocated",
-     &Parser::set_count_memory},
-    {"help", nullptr, "print this and exit", &Parser::help},
-    {"version", nullptr, "print the version and exit", &Parser::version},
 };
 
 Options Parser::parse(int argc, char** argv) {
-  // Each flag has a value of its own: where all are alike, getopt_long takes the first of those
-  // that an abbreviation may stand for.
-  constexpr int kFirst = 256;  // no character
+  const std::vector<const Flag*> common = flags();
   std::vector<option> long_options;
-  std::vector<const Flag*> flags;
-  for (const Flag& flag : kFlags) {
-    if (!applies(flag)) continue;
+  const auto add = [&](const auto& flag) {
+    const int value = kFirstValue + static_cast<int>(long_options.size());
     const int argument = flag.argument != nullptr ? required_argument : no_argument;
-    long_options.push_back({flag.name, argument, nullptr, kFirst + static_cast<int>(flags.size())});
-    flags.push_back(&flag);
-  }
+    long_options.push_back({flag.name, argument, nullptr, value});
+  };
+  for (const Flag* flag : common) add(*flag);
+  for (const StageFlag& flag : stage_.flags) add(flag);
   long_options.push_back({});
   opterr = 0;  // the message is ours: one line that names the flag
   // '+': in order. Otherwise getopt puts other arguments aside, and argv[at] is not the flag.
@@ -163,36 +152,45 @@ Options Parser::parse(int argc, char** argv) {
     const int found = getopt_long(argc, argv, "+:", long_options.data(), nullptr);
     if (found == -1) break;
     if (found == ':') fail(std::string(argv[at]) + ": needs a value");
-    if (found < kFirst) fail(unknown_flag(argv[at], long_options.data()));
-    const Flag& flag = *flags[static_cast<std::size_t>(found - kFirst)];
-    flag_ = flag.name;
-    (this->*flag.set)(optarg != nullptr ? optarg : "");
+    if (found < kFirstValue) fail(unknown_flag(argv[at], long_options.data()));
+    const auto which = static_cast<std::size_t>(found - kFirstValue);
+    flag_ = long_options[which].name;
+    const std::string_view value = optarg != nullptr ? optarg : "";
+    which < common.size() ? (this->*common[which]->set)(value)
+                          : set(stage_.flags[which - common.size()], value);
   }
   if (optind < argc) fail("unexpected argument '" + std::string(argv[optind]) + "'");
-  // The table of what libevent has seen is the process's, and only locks would make it the loops'.
-  if (options_.libevent_debug && options_.threads > 1) fail("--libevent-debug: needs --threads 1");
+  check_together();
   return options_;
+}
+
+void Parser::check_together() const {
+  for (const StageFlag& flag : stage_.flags) {
+    if (!flag.one_loop_only || !options_.has(flag.name) || options_.threads == 1) continue;
+    fail("--" + std::string(flag.name) + ": needs --threads 1");
+  }
 }
 
 void Parser::help(std::string_view) {
   std::printf("usage: %s [flags]\n\n", std::string(stage_.name).c_str());
-  for (const Flag& flag : kFlags) {
-    if (!applies(flag)) continue;
-    std::string left = std::string("--") + flag.name;
-    if (flag.argument != nullptr) left += std::string(" ") + flag.argument;
-    std::printf("  %-24s %s", left.c_str(), flag.help);
-    if (flag.set == &Parser::set_rearm) {
-      for (const std::string_view mode : stage_.rearm) {
-        std::printf("%s%s", mode == stage_.rearm.front() ? "" : ", ", std::string(mode).c_str());
-      }
+  const auto print = [](const char* name, const char* argument, const std::string& help) {
+    std::string left = std::string("--") + name;
+    if (argument != nullptr) left += std::string(" ") + argument;
+    std::printf("  %-24s %s\n", left.c_str(), help.c_str());
+  };
+  for (const Flag* flag : flags()) print(flag->name, flag->argument, flag->help);
+  for (const StageFlag& flag : stage_.flags) {
+    std::string help = flag.help;
+    for (const std::string_view value : flag.values) {
+      help.append(value == flag.values.front() ? ": " : ", ").append(value);
     }
-    std::printf("\n");
+    print(flag.name, flag.argument, help);
   }
   std::exit(0);
 }
 
 void Parser::version(std::string_view) {
-  std::printf("%s %s\n", std::string(stage_.name).c_str(), std::string(kVersion).c_str());
+  std::printf("%s %s\n", std::string(stage_.name).c_str(), kVersion);
   std::exit(0);
 }
 

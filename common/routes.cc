@@ -82,11 +82,12 @@ Response stats(const Request&, Context& context) {
   append_member(json, "bytes_in", total(&Stats::bytes_in));
   append_member(json, "bytes_out", total(&Stats::bytes_out));
   append_member(json, "loop_wakeups", total(&Stats::wake_ups));
-  if (app.libevent_bytes != nullptr) {
-    const std::uint64_t held = app.libevent_bytes();
-    append_member(json, "libevent_bytes", held);
-    append_member(json, "libevent_bytes_per_connection",
-                  held / std::max<std::uint64_t>(total(&Stats::open), 1));
+  for (const Gauge& gauge : app.gauges) {
+    const auto value = gauge.read();
+    if (!value) continue;
+    append_member(json, gauge.name, *value);
+    append_member(json, std::string(gauge.name) + "_per_connection",
+                  *value / std::max<std::uint64_t>(total(&Stats::open), 1));
   }
   json.append("}\n");
   return {.content_type = "application/json", .body = json};

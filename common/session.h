@@ -7,29 +7,30 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string_view>
 
 #include "common/buffer.h"
 #include "common/context.h"
 
+// What a session has still to say.
+enum class Phase : std::uint8_t {
+  open,    // may still have something to say
+  linger,  // has said everything: once that is flushed, half-close and discard input for a
+           // second, because closing with unread input resets the connection under the last
+           // answer
+  over,    // has said everything and the peer has too: once it is flushed, close
+};
+
+// Whether bytes that moved start the clock of --idle-timeout anew: only the protocol knows.
+enum class Progress : bool { none, made };
+
 class Session {
  public:
-  // Reading at most this much per wake-up is what keeps a bulk sender from delaying the others.
-  static constexpr std::size_t kChunk = 16 * 1024;
   // advance() stops here: 10,000 pipelined requests never become 10,000 answers in memory. Below a
   // block's size, so that the answer that crosses the line still fits.
   static constexpr std::size_t kHighWater = 12 * 1024;
   // A peer that still sends after the last word is listened to for so long; then it is hung up on.
   static constexpr std::uint32_t kMaxDiscard = 64 * 1024 * 1024;
-
-  enum class Phase : std::uint8_t {
-    open,    // may still have something to say
-    linger,  // has said everything: once that is flushed, half-close and discard input for a
-             // second, because closing with unread input resets the connection under the last
-             // answer
-    over,    // has said everything and the peer has too: once it is flushed, close
-  };
 
   // `streaming`: any byte that moves restarts the idle clock. Otherwise only a complete answer
   // does.
@@ -38,24 +39,23 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Input. The stage reads straight into room() and says how much arrived; feed() is both in one.
-  // fed() and sent() return whether the idle clock starts anew.
-  std::span<char> room();
-  bool fed(std::size_t count);
-  void feed(std::string_view bytes);
+  // Input. The stage appends what the peer sent to input() and says how much that was; feed() is
+  // both in one.
+  Buffer& input() { return in_; }
+  Progress received(std::size_t count);
+  Progress feed(std::string_view bytes);
   void feed_eof() { eof_ = true; }  // the peer shut down its sending side
 
   // Appends answers to `out` until it needs more input or `out` holds kHighWater. `last`: the
   // server drains and no byte waits in the kernel, so what can be answered now is the last answer.
-  virtual void advance(Buffer& out, bool last) = 0;
+  virtual Phase advance(Buffer& out, bool last) = 0;
+  Phase phase() const;  // what advance() returned
 
   // The idle time-out struck. True: `out` holds a last word, send it. False: just close.
   virtual bool expire(Buffer& out) = 0;
 
   // Output: the kernel took `count` bytes, and with `flushed` that was all of it.
-  bool sent(std::size_t count, bool flushed);
-
-  Phase phase() const;
+  Progress sent(std::size_t count, bool flushed);
 
  protected:
   // Nothing left to say: from now on input is counted and dropped. `linger`: a last word was said.
@@ -74,5 +74,5 @@ class Session {
   std::uint32_t discarded_ = 0;
 };
 
-// A new session for a client of that port.
+// A new session for a client of that protocol's port.
 std::unique_ptr<Session> make_session(Protocol protocol, Context& context);

@@ -1,5 +1,6 @@
 #include "common/socket.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -11,10 +12,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <span>
+
+#include "common/check.h"
 
 namespace {
 
@@ -22,7 +24,6 @@ constexpr int kBacklog = 4096;  // the kernel cuts it to net.core.somaxconn
 // What waits in the kernel for a slow client, megabytes without this. "Writable" then means that
 // the client has read, and soon: a third of megabytes may take it longer than the idle time-out.
 constexpr int kMaxUnsent = 64 * 1024;
-constexpr int kMaxTries = 64;  // to accept one client: then whoever is connected has its turn
 
 using AddressList = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
@@ -46,20 +47,20 @@ UniqueFd listen_at(const addrinfo& address) {
   return fd;
 }
 
-// Does this error of accept(2) say nothing about the client behind it? EINTR concerns no client at
-// all. The network errors are those of one connection, which Linux passes on.
-bool next_may_be_fine(int error) {
+// Is an error of accept4 about the client whose turn it was, or about nothing? Then the next one
+// may still come. The network errors are those that accept(2) tells to treat so.
+bool is_one_clients(int error) {
   switch (error) {
     case EINTR:
     case ECONNABORTED:
     case EPROTO:
-    case ENOPROTOOPT:
-    case EOPNOTSUPP:
     case ENETDOWN:
-    case ENETUNREACH:
-    case ENONET:
+    case ENOPROTOOPT:
     case EHOSTDOWN:
+    case ENONET:
     case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
       return true;
     default:
       return false;
@@ -78,10 +79,14 @@ void UniqueFd::reset(int fd) {
   fd_ = fd;
 }
 
-Io read_some(int fd, std::span<char> room) {
+Io read_some(int fd, Buffer& to) {
+  constexpr std::size_t kLeast = 4 * 1024;  // a buffer that is nearly full grows first
+  const std::span<char> room = to.room(kLeast);
   ssize_t got = 0;
-  do got = recv(fd, room.data(), room.size(), 0);
+  do got = recv(fd, room.data(), std::min(room.size(), kMostRead), 0);
   while (got < 0 && errno == EINTR);
+  if (got > 0) to.commit(static_cast<std::size_t>(got));
+  if (to.empty()) to.clear();  // it took a block for nothing
   return got == 0 ? Io{IoResult::eof} : result_of(got);
 }
 
@@ -93,13 +98,14 @@ Io write_some(int fd, std::string_view bytes) {
 }
 
 Accepted accept_client(int listener) {
-  for (int tries = 0; tries < kMaxTries; ++tries) {
+  constexpr int kMostErrors = 64;  // in a row: even errors that are nothing must not hold the loop
+  for (int i = 0; i < kMostErrors; ++i) {
     UniqueFd fd(accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd) return {AcceptResult::client, std::move(fd)};
-    if (errno == EAGAIN) return {AcceptResult::none, {}};
-    if (!next_may_be_fine(errno)) break;
+    if (errno == EAGAIN) return {AcceptResult::none};
+    if (!is_one_clients(errno)) break;
   }
-  return {AcceptResult::no_room, {}};
+  return {AcceptResult::no_room};
 }
 
 bool is_ready(int fd, bool writing) {
@@ -110,6 +116,10 @@ bool is_ready(int fd, bool writing) {
 std::size_t bytes_waiting(int fd) {
   int count = 0;
   return ioctl(fd, FIONREAD, &count) == 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+UniqueFd duplicate(const UniqueFd& fd) {
+  return UniqueFd(check(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0), "fcntl"));
 }
 
 UniqueFd listen_on(const std::string& host, std::uint16_t port, std::string& error) {
@@ -143,15 +153,4 @@ std::string local_address(int fd) {
               NI_NUMERICHOST | NI_NUMERICSERV);
   const std::string name(host.data());
   return (address.ss_family == AF_INET6 ? '[' + name + ']' : name) + ':' + port.data();
-}
-
-timeval to_timeval(std::chrono::microseconds duration) {
-  constexpr std::int64_t kSecond = 1'000'000;
-  return {.tv_sec = duration.count() / kSecond, .tv_usec = duration.count() % kSecond};
-}
-
-int check(int result, const char* call) {
-  if (result >= 0) return result;
-  std::fprintf(stderr, "%s: %s\n", call, std::strerror(errno));
-  std::exit(EXIT_FAILURE);
 }

@@ -1,17 +1,13 @@
 #pragma once
 // Descriptors and the system calls on them, with the results a non-blocking loop has to tell apart.
 
-#include <sys/time.h>
-
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "common/context.h"
+#include "common/buffer.h"
 
 // Owns a descriptor; -1 is none.
 class UniqueFd {
@@ -44,21 +40,22 @@ struct Io {
   std::size_t bytes = 0;
 };
 
-Io read_some(int fd, std::span<char> room);     // recv(2)
-Io write_some(int fd, std::string_view bytes);  // send(2), MSG_NOSIGNAL
+// recv(2), to the end of `to`: what there is, but at most kMostRead bytes.
+constexpr std::size_t kMostRead = 16 * 1024;  // so that a bulk sender does not delay the others
+Io read_some(int fd, Buffer& to);
+// send(2), MSG_NOSIGNAL. Some of `bytes`, perhaps: the rest is still the caller's.
+Io write_some(int fd, std::string_view bytes);
 
-// client: `fd` is connected to it. none: nobody waits. no_room: not now, and trying again at once
-// would only spin: no descriptor or memory is left (EMFILE, ENFILE, ENOBUFS, ENOMEM), or what is
-// wrong concerns all clients (EPERM, EINVAL ...).
+// accept4(2), SOCK_NONBLOCK | SOCK_CLOEXEC. none: nobody waits. no_room: there is no descriptor or
+// memory for a client, or accepting fails for whatever reason that is not one client's: trying
+// again at once would only spin. A client that has reset its connection while it waited is a client
+// all the same, on Linux: its first recv tells.
 enum class AcceptResult : std::uint8_t { client, none, no_room };
 
 struct Accepted {
-  AcceptResult result = AcceptResult::none;
+  AcceptResult result;
   UniqueFd fd = {};
 };
-
-// accept4(2), SOCK_NONBLOCK | SOCK_CLOEXEC. An error of one client is skipped, but not without end.
-// A client that was reset while it waited is no error on Linux: the first recv says ECONNRESET.
 Accepted accept_client(int listener);
 
 // Would a read (or, with `writing`, a write) get anywhere now? poll(2), which does not wait.
@@ -66,6 +63,9 @@ bool is_ready(int fd, bool writing);
 
 // Bytes that came and were not read yet (FIONREAD); 0 on error.
 std::size_t bytes_waiting(int fd);
+
+// The same socket under another number (F_DUPFD_CLOEXEC).
+UniqueFd duplicate(const UniqueFd& fd);
 
 // A listening socket, non-blocking, SO_REUSEADDR (restart at once) but not SO_REUSEPORT (it would
 // hide that somebody else has the port). TCP_NODELAY, TCP_NOTSENT_LOWAT and SO_OOBINLINE are set
@@ -75,13 +75,3 @@ UniqueFd listen_on(const std::string& host, std::uint16_t port, std::string& err
 
 // "127.0.0.1:7001", "[::1]:7001": the address a socket is bound to.
 std::string local_address(int fd);
-
-timeval to_timeval(std::chrono::microseconds duration);
-
-// The one door for set-up calls: a system call that may not fail. Says which one did, and exits 1.
-int check(int result, const char* call);
-template <typename T>
-T* check(T* result, const char* call) {
-  check(result == nullptr ? -1 : 0, call);
-  return result;
-}

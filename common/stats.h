@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string_view>
 
 class Counter {
  public:
@@ -26,6 +28,13 @@ struct alignas(64) Stats {  // a cache line per loop: a neighbour's counting mus
   Counter bytes_in;
   Counter bytes_out;
   Counter wake_ups;  // how often the loop came back from waiting
+};
+
+// What a stage knows besides, for GET /stats: a number of bytes, all loops together, which is shown
+// per connection, too. Nothing: not counted today.
+struct Gauge {
+  std::string_view name;
+  std::optional<std::uint64_t> (*read)();
 };
 
 inline std::uint64_t sum(std::span<const Stats> loops, Counter Stats::*counter) {

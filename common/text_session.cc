@@ -2,8 +2,8 @@
 
 #include "common/ascii.h"
 
-void TextSession::advance(Buffer& out, bool last) {
-  if (finished() || out.size() >= kHighWater) return;
+Phase TextSession::advance(Buffer& out, bool last) {
+  if (finished() || out.size() >= kHighWater) return phase();
   const std::size_t before = out.size();
   if (out.empty()) {
     out.swap(in_);  // the input block becomes the output block: no copy
@@ -16,4 +16,5 @@ void TextSession::advance(Buffer& out, bool last) {
     ascii_upper({fresh.data(), fresh.size()}, fresh.data());
   }
   if (eof_ || last) finish(!out.empty());
+  return phase();
 }

@@ -7,6 +7,6 @@
 class TextSession : public Session {
  public:
   explicit TextSession(Context& context) : Session(context, true) {}
-  void advance(Buffer& out, bool last) override;
+  Phase advance(Buffer& out, bool last) override;
   bool expire(Buffer&) override { return false; }
 };

@@ -1,89 +1,69 @@
 #pragma once
-// Everything around a loop: one process, N workers, each with a loop of its own.
-//
-// serve() does what every stage's main() would have to do: flags, signals, descriptors, listening
-// sockets, threads. The stage brings `run`, its loop, which each worker calls once.
-
-#include <malloc.h>
+// What one loop has, whatever its mechanism. Touched by its own thread only, but for the requests
+// to stop that another loop passes on.
 
 #include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 
+#include "common/admission.h"
+#include "common/clock.h"
 #include "common/context.h"
-#include "common/deadline.h"
 #include "common/options.h"
 #include "common/session.h"
 #include "common/socket.h"
 
-enum class Signals : std::uint8_t { signalfd, by_stage };
-
-// What one loop has. Touched by its own thread only, but for its stop requests.
 class Worker {
  public:
+  // `index`: of the process's loops, from 0. It has its share of --max-connections.
   Worker(const App& app, Stats& counters, const Options& flags, std::uint64_t index);
 
   const Options& options;
   Context context;
   Stats& stats;
+  Clock::time_point now = Clock::now();  // of this batch
+  Admission admission;
 
-  // Listening sockets: duplicates, so that each loop can close its own.
-  std::array<UniqueFd, 2> listeners;
-  // Readable when the process is asked to stop: a signalfd in the first worker, an eventfd in the
-  // others. None in the first one if the stage lets libevent have the signals.
+  // The loop is back from waiting: counts that, and reads the clock for this batch of events.
+  void wake_up();
+  // For a loop that is not told when the waiting is over: each callback begins with this.
+  void read_clock() { now = Clock::now(); }
+
+  // A listening socket for the loop to own: each loop has its own duplicate.
+  void listens_on(Protocol protocol, UniqueFd listener) {
+    listeners_[protocol] = std::move(listener);
+  }
+  UniqueFd take_listener(Protocol protocol) { return std::move(listeners_[protocol]); }
+
+  // The loops are told to stop through descriptors: a signalfd, which only the first loop has (and
+  // not if libevent handles the signals there), an eventfd in the others.
+  void stops_by(UniqueFd descriptor) { stop_ = std::move(descriptor); }
+  void passes_stops_to(std::span<const std::unique_ptr<Worker>> all) { all_ = all; }
   UniqueFd stop_descriptor() const;
+  // How many requests to stop have come, at least one: for whoever was told that there are some.
+  int read_stop_requests();
+  // Begins the drain, or ends it (Admission::stop). The first loop, which alone hears of a signal,
+  // tells the others.
+  void stop_all_loops(int requests);
 
-  // Set by the stage when it begins to drain. From then on what is answered while no byte waits in
-  // the kernel is a connection's last answer.
-  bool draining = false;
-  bool is_last_call(int fd) const { return draining && bytes_waiting(fd) == 0; }
+  // The server drains, and of this client nothing is left in the kernel: what is answered now is
+  // its last answer.
+  bool is_drained(int fd) const { return admission.draining() && bytes_waiting(fd) == 0; }
 
-  // No more clients for now: this loop's share of --max-connections is used up. Not when it drains:
-  // who waits in the accept queue then has no later, and there is an end to the queue.
-  bool full() const { return !draining && stats.open.get() >= share_; }
-
-  // --heartbeat, of the first worker. For a loop that computes its own deadline: prints the line if
-  // it is due, and says when the next one is.
-  Clock::time_point heartbeat();
-  // For a loop that has timers: how often (0: never), and what to do then.
+  // For a loop that computes its own deadline: prints the --heartbeat's line if it is due, and says
+  // when the admission or the heartbeat has something to do next.
+  Clock::time_point next_deadline();
+  // For a loop that has timers: how often the heart beats (0: never), and what to do then.
   std::chrono::microseconds heartbeat_interval() const;
   void print_stats() const;
 
-  // How often the process was asked to stop since the last call, at least once. The first worker
-  // passes it on to the others.
-  int take_stop_requests();
-
-  // For the stage that gets the stop signals as signals: lets them in, once it can handle them.
-  static void unblock_stop_signals();
-
-  // The loop is back from waiting: counts that, and reads the clock for this batch of events.
-  void wake_up() {
-    stats.wake_ups.add(1);
-    now = Clock::now();
-    if (std::exchange(context.trim_again, false)) malloc_trim(0);
-  }
-  Clock::time_point now = Clock::now();
-
  private:
-  friend int serve(int, char**, const Stage&, Signals, void (*)(Worker&));
+  bool is_first() const { return !all_.empty(); }
+
+  std::array<UniqueFd, 2> listeners_;
   UniqueFd stop_;
-  std::uint64_t share_;
   Clock::time_point next_beat_ = {};
-  std::span<const std::unique_ptr<Worker>> peers_;
+  std::span<const std::unique_ptr<Worker>> all_;
 };
-
-// What the loops agree on.
-constexpr int kAcceptsPerEvent = 64;  // then the others have their turn
-constexpr auto kStarved =
-    std::chrono::milliseconds(100);                // out of descriptors: do not accept so long
-constexpr auto kLinger = std::chrono::seconds(1);  // after the last word: discard so long
-constexpr auto kLastLook =
-    std::chrono::milliseconds(750);  // for what came in time: enough to read and answer thousands
-
-// Runs `run` in --threads workers until all return. The exit status of the process.
-int serve(int argc, char** argv, const Stage& stage, Signals signals, void (*run)(Worker&));
-
-// One line on stdout or stderr; dropped where that is a full pipe, because printing must not block
-// a loop.
-void print_line(int fd, const std::string& line);

@@ -100,8 +100,8 @@ def run_wrk(port: int, scenario: Scenario, seconds: int, cpu: int) -> dict[str, 
     command = ["wrk", "-t1", f"-c{scenario.connections}", f"-d{seconds}s", "--latency", url]
     if scenario.depth > 1:
         command[-1:] = ["-s", str(HERE / "pipeline.lua"), url, "--", str(scenario.depth)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False,
-                          preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60,
+                          check=False, preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
     return parse_wrk(done.stdout + done.stderr)
 
 
@@ -290,6 +290,7 @@ def measure_text(rounds: int, size: int, cpus, progress: Progress) -> dict[str, 
 
 def table(rows: list[list[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows)]
+
     def line(row: list[str]) -> str:
         cells = [row[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(row[1:], widths[1:])]
         return "  ".join(cells).rstrip()
@@ -313,6 +314,7 @@ def scenario_table(rounds: Rounds, chosen) -> str:
 def goals(results: dict) -> list[list[str]]:
     """What the course promises, and what was measured."""
     rows = [["goal", "measured", ""]]
+
     def judge(text: str, found: Ratio | None, limit: float, at_least: bool = False) -> None:
         if found:
             rows.append([text, str(found), found.verdict(limit, at_least)])
@@ -369,8 +371,8 @@ def report(results: dict, chosen) -> str:
         parts.append(table(judged))
     text = "\n\n".join(parts)
     if "?" in text:
-        text += ("\n\n? the rounds differ so much (or are so few) that this ratio says little: give "
-                 "the machine rest, or more --rounds")
+        text += ("\n\n? the rounds differ so much (or are so few) that this ratio says little: "
+                 "give the machine rest, or more --rounds")
     return text
 
 
@@ -395,8 +397,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
     parser.add_argument("--seconds", type=int, default=1, metavar="S", help="of each run of wrk")
     parser.add_argument("--only", default="", metavar="REGEX", help="these servers (and nginx)")
-    parser.add_argument("--scenarios", default="", metavar="A,B",
-                        help="of " + ",".join([s.name for s in SCENARIOS] + ["calls", "memory", "text"]))
+    scenarios = [*(s.name for s in SCENARIOS), "calls", "memory", "text"]
+    parser.add_argument("--scenarios", default="", metavar="A,B", help="of " + ",".join(scenarios))
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, metavar="FOLDER")
     parser.add_argument("--list", action="store_true", help="name the servers, and what is missing")
     return parser.parse_args(argv)
@@ -419,6 +421,7 @@ def choose(args: argparse.Namespace) -> list[tg.Target]:
 def run(args: argparse.Namespace, chosen) -> dict:
     cpus = choose_cpus()
     wanted = args.scenarios.split(",") if args.scenarios else None
+
     def is_wanted(name: str) -> bool:
         return name in wanted if wanted else not args.quick or name not in ("text",)
     scenarios = [(s, s.quick_rounds if args.quick and not wanted else args.rounds)

@@ -50,7 +50,8 @@ def differences(dumps: list[tuple[str, int]]) -> Counts:
 def count(program: str) -> Counts:
     with tempfile.TemporaryDirectory(prefix="callgrind-") as folder:
         out = pathlib.Path(folder) / "out"
-        done = subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", program],
+        counted = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", program]
+        done = subprocess.run(counted,
                               env={**os.environ, "GLIBC_TUNABLES": NO_FEATURES}, check=False,
                               capture_output=True, text=True, timeout=300)
         files = sorted((f for f in out.parent.glob("out.*")), key=lambda f: int(f.suffix[1:]))
@@ -60,7 +61,8 @@ def count(program: str) -> Counts:
 
 
 def write(path: pathlib.Path, counts: Counts, tools: str) -> None:
-    lines = [f"# instructions, counted with {tools}", *(f"{n:24s}{c:8d}" for n, c in counts.items())]
+    lines = [f"# instructions, counted with {tools}",
+             *(f"{n:24s}{c:8d}" for n, c in counts.items())]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -107,8 +109,8 @@ def main(action: str, program: str) -> int:
                 print(line)
         return 0
     print("\n".join(lines))
-    print(f"bench-check: more than {TOLERANCE:.0%} above the record. Find the cause, or, if it is worth "
-          "it: make bench-record")
+    print(f"bench-check: more than {TOLERANCE:.0%} above the record. Find the cause, or, if it is "
+          "worth it: make bench-record")
     return 1
 
 

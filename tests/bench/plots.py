@@ -59,7 +59,8 @@ def draw(results: dict, folder: pathlib.Path) -> str:
     except ImportError:
         return f"numbers in {folder}; no plots: python3-matplotlib is not installed"
     rounds = results["rounds"]
-    for name, title in (("64", "64 connections"), ("pipelined", "64 connections, 16 requests deep")):
+    for name, title in (("64", "64 connections"),
+                        ("pipelined", "64 connections, 16 requests deep")):
         if name in rounds:
             bars(plt, rounds[name], title, folder / f"cpu_{name}.svg")
     if sum(name.isdigit() for name in rounds) > 1:

@@ -45,7 +45,8 @@ class Target:
     def missing(self) -> str:
         """Why it cannot be measured here; empty if it can."""
         if self.program in PEERS:
-            return "" if which(self.program) else f"{self.program} is not installed (make bench-deps)"
+            found = which(self.program)
+            return "" if found else f"{self.program} is not installed (make bench-deps)"
         path = lab.binary(self.program)
         if not path.exists():
             return f"{path.name} is not built"
@@ -71,7 +72,8 @@ TARGETS = (
     stage("floor 03 swap", "floor_03", "", quick=True),
     stage("03 swap", "03_libevent_raw", "floor 03 swap", "--rearm=swap", quick=True),
     stage("floor 03 changelist", "floor_03", "", "--changelist"),
-    stage("03 changelist", "03_libevent_raw", "floor 03 changelist", "--rearm=swap", "--changelist"),
+    stage("03 changelist", "03_libevent_raw", "floor 03 changelist", "--rearm=swap",
+          "--changelist"),
     stage("floor 03 eager", "floor_03", "", "--rearm=eager"),
     stage("03 eager", "03_libevent_raw", "floor 03 eager", "--rearm=eager"),
     stage("floor 04", "floor_04", "", quick=True),

@@ -63,7 +63,8 @@ def test_wrk_errors_are_counted_and_no_answer_is_no_number():
 
 def test_calls_per_request_leave_set_up_out():
     """Catches the use of another column, the total counted as a kind, or start-up calls shown."""
-    assert bench.parse_strace(STRACE, 100000) == {"sendto": 1.0, "recvfrom": 1.0, "epoll_wait": 0.03}
+    assert bench.parse_strace(STRACE, 100000) == {
+        "sendto": 1.0, "recvfrom": 1.0, "epoll_wait": 0.03}
 
 
 def test_a_ratio_is_taken_within_a_round():
@@ -120,7 +121,8 @@ def test_the_record_survives_being_written_and_read(tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed (make deps)")
-@pytest.mark.skipif(targets.TARGETS[0].missing() != "", reason="the floors are not built (make bench)")
+@pytest.mark.skipif(targets.TARGETS[0].missing() != "",
+                    reason="the floors are not built (make bench)")
 def test_quick_without_peers_says_so_and_measures_the_rest(tmp_path):
     """Catches a tool that dies where nginx is not installed, or that keeps quiet about it."""
     done = subprocess.run([sys.executable, bench.HERE / "bench.py", "--quick", "--only", "01|nginx",

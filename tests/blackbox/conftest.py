@@ -1,6 +1,6 @@
 """Fixtures: every test that takes `start` or `server` runs once per stage.
 
-    --stage 02     only the stages whose name begins so (repeatable; LAB_STAGES="01 03" does the same)
+    --stage 02     only the stages whose name begins so (repeatable; or LAB_STAGES="01 03")
     --threads N    start every server with --threads N
 
 A failing test shows what went over the wire and what its servers printed.

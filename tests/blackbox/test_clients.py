@@ -58,7 +58,8 @@ def test_curl_expect_with_a_megabyte(server):
 
 def test_curl_refused_upload(server):
     """Fails where curl sees a reset in place of the 413."""
-    out, said = curl(server, "/echo", "-H", "Expect:", "--data-binary", "@-", stdin=b"x" * 3_000_000)
+    out, said = curl(server, "/echo", "-H", "Expect:",
+                     "--data-binary", "@-", stdin=b"x" * 3_000_000)
     assert "HTTP/1.1 413 Content Too Large" in said and out == b"413 Content Too Large\r\n"
 
 

@@ -21,7 +21,8 @@ KEPT, CLOSED, KEEP_ALIVE = "kept", "closed", "kept and said so"
 MAX_BODY = 1 << 20
 
 
-def get(*fields: bytes, line: bytes = b"GET /hello HTTP/1.1", host: bytes = b"Host: a\r\n") -> bytes:
+def get(*fields: bytes, line: bytes = b"GET /hello HTTP/1.1",
+        host: bytes = b"Host: a\r\n") -> bytes:
     return line + b"\r\n" + host + b"".join(field + b"\r\n" for field in fields) + b"\r\n"
 
 
@@ -62,7 +63,8 @@ CASES = {
     "absolute-form-no-host": (get(line=b"GET http://b/hello HTTP/1.1", host=b""), 400, CLOSED),
     # Versions
     "1.0": (get(line=b"GET /hello HTTP/1.0"), 200, CLOSED),
-    "1.0-keep-alive": (get(b"Connection: Keep-Alive", line=b"GET /hello HTTP/1.0"), 200, KEEP_ALIVE),
+    "1.0-keep-alive": (get(b"Connection: Keep-Alive", line=b"GET /hello HTTP/1.0"), 200,
+                       KEEP_ALIVE),
     "1.2": (get(line=b"GET /hello HTTP/1.2"), 200, KEPT),
     "1.9": (get(line=b"GET /hello HTTP/1.9"), 200, KEPT),
     "1.10": (get(line=b"GET /hello HTTP/1.10"), 400, CLOSED),

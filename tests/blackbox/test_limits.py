@@ -93,7 +93,8 @@ def test_a_descriptor_that_frees_is_used_at_once_and_after_a_while(plain):
 
 
 def test_the_soft_limit_is_raised(start):
-    """Fails on a server that makes do with the shell's soft limit: 200 clients need more than 40."""
+    """Fails on a server that makes do with the shell's soft limit: 200 clients need more than
+    40."""
     server = start(preexec=limit(40, 4096))
     assert resource.prlimit(server.pid, resource.RLIMIT_NOFILE) == (4096, 4096)
     guests = [wire.connect(server) for _ in range(200)]
@@ -111,7 +112,8 @@ def test_a_low_limit_is_no_start_error(plain):
 
 
 def test_the_backlog_holds_a_thousand(start):
-    """Fails with listen(fd, 5): while the server stands still, the clients could not even connect."""
+    """Fails with listen(fd, 5): while the server stands still, the clients could not even
+    connect."""
     server = start()
     server.signal(signal.SIGSTOP)
     guests = [load.Guest(load.HELLO) for _ in range(1000)]

@@ -14,29 +14,33 @@ import pytest
 
 import lab
 
-ORDER = ["run", "on_acceptable", "on_readable", "on_writable", "progress", "watch", "on_idle",
+ORDER = ["run", "on_acceptable", "on_readable", "on_writable", "decide_next", "watch", "on_time_up",
          "on_signal", "close_connection"]
 FIRST, SECOND, THIRD, FOURTH = lab.STAGES
 
 # Which functions are equal to the letter, between which neighbours. What is not named here differs,
 # for the reason that the later stage's header comment gives. An entry goes only with such a reason.
 EQUAL = {
-    (FIRST, SECOND): ["on_writable", "on_idle", "enter", "on_timer"],
-    (SECOND, THIRD): ["on_readable", "on_writable", "on_idle"],
+    (FIRST, SECOND): ["on_writable", "on_time_up"],
+    (SECOND, THIRD): ["on_readable", "on_writable", "on_time_up"],
     (THIRD, FOURTH): [],
 }
 # Equal after the names of the mechanism are exchanged: the algorithm is the same.
 RENAMED = {
-    (FIRST, SECOND): (["progress", "on_acceptable"], [
+    (FIRST, SECOND): (["decide_next", "on_acceptable", "on_signal"], [
         (r"watch\((?:c\.)?loop, c, EPOLLIN\)", "watch(c, EPOLLIN, on_readable)"),
         (r"watch\((?:c\.)?loop, c, EPOLLOUT\)", "watch(c, EPOLLOUT, on_writable)"),
+        (r"watch\(loop, loop\.listeners", "loop.reactor.watch(loop.listeners"),
         (r"\n    loop\.by_fd\[.*", "")]),
-    (SECOND, THIRD): (["progress", "on_acceptable"], [
+    (SECOND, THIRD): (["decide_next", "on_acceptable", "on_signal"], [
         (r"EPOLLIN, on_readable", "EV_READ, call<on_readable>"),
         (r"EPOLLOUT, on_writable", "EV_WRITE, call<on_writable>"),
-        (r"loop\.starved_until = loop\.worker\.now \+ kStarved", "start(loop.starved, kStarved)")]),
+        (r"\{\{std::move\(client\)\}, loop, (.*?)\}\)",
+         r"{loop, std::move(client), \1},\n        call<on_time_up>)"),
+        (r"loop\.reactor\.watch\((loop\.listeners\[protocol\]), 0\)", r"\1.ev.reset()")]),
     (THIRD, FOURTH): ([], []),
 }
+LINES = {FIRST: 180, SECOND: 180, THIRD: 220, FOURTH: 230}
 
 
 def source(stage: str) -> str:
@@ -57,7 +61,8 @@ def functions(text: str) -> list[tuple[str, str]]:
     """What stands at the left margin and is a function, declared or defined: name and text."""
     found, lines = [], iter(text.splitlines())
     for line in lines:
-        name = re.match(r"(?!struct|enum|using|template|namespace)[A-Za-z_][\w:<>*& ]*?(\w+)\(", line)
+        name = re.match(
+            r"(?!struct|enum|using|template|namespace)[A-Za-z_][\w:<>*& ]*?(\w+)\(", line)
         if not name:
             continue
         whole = [line]
@@ -112,12 +117,32 @@ def nesting(body: str) -> int:
 def test_budgets(name):
     """Small enough to be read in one go."""
     text = source(name)
-    assert len(text.splitlines()) <= 260
+    assert len(text.splitlines()) <= LINES[name]
     lengths = {f: len(body.splitlines()) for f, body in bodies(text).items()}
     assert max(lengths.values()) <= 40, lengths
     assert statistics.median(lengths.values()) <= 12, lengths
     for function, body in bodies(text).items():
         assert nesting(body) <= 4, function
+
+
+SOURCES = [path for folder in ("common", *lab.STAGES)
+           for path in sorted((lab.ROOT / folder).glob("*.cc"))]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_no_function_is_long(path):
+    """What holds for the stages holds for what they share."""
+    lengths = {name: whole.count("\n") + 1 for name, whole in functions(path.read_text())}
+    assert max(lengths.values(), default=0) <= 40, lengths
+
+
+def test_common_knows_no_loop():
+    """The parser, the sessions and the book-keeping stand below every mechanism: what names one
+    belongs in a stage."""
+    for path in sorted((lab.ROOT / "common").iterdir()):
+        named = re.findall(
+            r"epoll_(?:ctl|create|event)|sys/epoll|event2/|libevent\w*\(", path.read_text())
+        assert not named, path.name
 
 
 @pytest.mark.parametrize("pair", EQUAL, ids=lambda pair: f"{pair[0][:2]}-{pair[1][:2]}")
@@ -148,13 +173,15 @@ def test_the_first_step_is_small():
     diff = subprocess.run(["diff", *files], capture_output=True, text=True, check=False).stdout
     removed = sum(line.startswith("<") for line in diff.splitlines())
     added = sum(line.startswith(">") for line in diff.splitlines())
-    assert removed <= 65 and added <= 65, (removed, added)
+    assert removed <= 60 and added <= 45, (removed, added)
 
 
 def test_the_check_itself():
-    """The parser above finds what it is to find: an empty set of functions would pass everything."""
-    text = "void f(int a);\n\nint main() {\n  if (a) {\n    b();\n  }\n}\n\nvoid f(int a) { c(); }\n"
+    """The parser above finds what it is to find: an empty set of functions would pass
+    everything."""
+    text = ("void f(int a);\n\nint main() {\n  if (a) {\n    b();\n  }\n}\n\n"
+            "void f(int a) { c(); }\n")
     assert prototypes(text) == ["f"]
     assert list(bodies(text)) == ["main", "f"]
     assert nesting(bodies(text)["main"]) == 1
-    assert all(len(bodies(source(stage))) >= len(ORDER) + 3 for stage in lab.STAGES)
+    assert all(len(bodies(source(stage))) > len(ORDER) for stage in lab.STAGES)

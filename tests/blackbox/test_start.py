@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -140,7 +141,8 @@ def test_ipv6(start):
 
 
 def test_port_0_twice(start):
-    """Fails where two servers on port 0 get the same port, or a printed port is not the real one."""
+    """Fails where two servers on port 0 get the same port, or a printed port is not the real
+    one."""
     one, two = start(), start()
     ports = {*one.ports.values(), *two.ports.values()}
     assert len(ports) == 4 and 0 not in ports
@@ -203,7 +205,8 @@ def test_closed_standard_descriptors(stage, closed):
 
 @pytest.mark.parametrize("option", ["TCP_NODELAY", "TCP_NOTSENT_LOWAT"])
 def test_a_kernel_without_the_option(plain, tmp_path, tracing, option):
-    """Fails where a nicety that this kernel lacks is a reason not to start. strace takes it away."""
+    """Fails where a nicety that this kernel lacks is a reason not to start. strace takes it
+    away."""
     def trace(*flags: str):
         log = tmp_path / "setsockopt"
         server = plain(wrapper=("strace", "-D", "-f", "-qq", "-o", log, "-e", "trace=setsockopt",
@@ -277,3 +280,17 @@ def test_system_calls_per_request(stage, calls):
         waits = per_request.pop("epoll_wait")
         assert per_request == {name: expected.get(name, 0) for name in per_request}, flags
         assert waits <= (1.1 if len(expected) == 2 else 2.1), flags
+
+
+def no_room_for_stacks() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (96 << 20, 96 << 20))
+
+
+def test_a_thread_that_cannot_be_started(stage, without_sanitizers):
+    """Fails where a loop less is passed over, or the error is an exception that nobody catches.
+    (ASan reserves more than all of this for itself.)"""
+    started = subprocess.run(
+        [lab.binary(stage), "--text-port=0", "--http-port=0", "--threads=64"], timeout=20,
+        capture_output=True, text=True, check=False, preexec_fn=no_room_for_stacks)
+    assert started.returncode == 1, started
+    assert started.stderr.count("\n") == 1 and "thread" in started.stderr

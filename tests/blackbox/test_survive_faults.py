@@ -47,7 +47,8 @@ def test_reset_at_any_moment(server):
 
 
 def test_reset_in_the_accept_queue(server):
-    """Fails on a server that a client ends which is gone already: its first recv says ECONNRESET."""
+    """Fails on a server that a client ends which is gone already: its first recv says
+    ECONNRESET."""
     server.signal(signal.SIGSTOP)
     for _ in range(100):
         sock = server.connect()
@@ -111,7 +112,7 @@ def test_calls_that_fail_now_and_then(plain, fault, tracing):
 
 
 SERVERS = (*lab.STAGES, "evhttp_server")
-PAUSE = 0.1  # kStarved: no accepting for so long
+PAUSE = 0.1  # kStarvedPause: no accepting for so long
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ MEMCHECK = ("valgrind", "-q", "--error-exitcode=9", "--leak-check=full", "--show
 def test_memcheck(plain):
     """Fails on a use of uninitialised or freed memory, and on a block nobody frees at the end."""
     server = plain(wrapper=MEMCHECK, start_timeout=60)
-    chunked = wire.request("POST", "/echo", "Transfer-Encoding: chunked") + wire.chunked(b"ab", b"c")
+    chunked = wire.request("POST", "/echo", "Transfer-Encoding: chunked") + \
+        wire.chunked(b"ab", b"c")
     big = wire.request("POST", "/upper", body=b"v" * 300_000)
     for data in (load.HELLO * 50, chunked, big, b"nonsense\r\n\r\n", load.HELLO[:9], b"",
                  wire.request("GET", "/stats"), wire.request("GET", "/")):

@@ -75,6 +75,7 @@ def test_many_clients_at_once(server):
 
 @pytest.mark.threads
 def test_who_reads_late_gets_everything(server):
-    """Fails on a server that loses what a partial send left over, or what is owed when FIN comes."""
+    """Fails on a server that loses what a partial send left over, or what is owed when FIN
+    comes."""
     data = random.Random(8).randbytes(24 << 20)
     assert wire.read_late(server, data, "text") == upper(data)

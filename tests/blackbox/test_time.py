@@ -51,7 +51,8 @@ def test_a_partial_request_gets_408(start, part):
         answers = wire.responses(client.read_to_eof())
     assert IDLE - EARLY <= time.monotonic() - begin <= IDLE + LATE
     assert answers[-1].status == 408 and answers[-1].closes
-    assert [a.status for a in answers[:-1]] == [200] * part.count(b"hello HTTP/1.1\r\nHost: lab\r\n")
+    assert [a.status for a in answers[:-1]] == [200] * \
+        part.count(b"hello HTTP/1.1\r\nHost: lab\r\n")
 
 
 def test_between_requests_the_close_is_silent(start):
@@ -223,7 +224,8 @@ def test_what_came_while_it_slept_is_answered(start):
         server.signal(signal.SIGCONT)
         crowd.run()
         assert [repr(g.error) for g in guests if g.error] == []
-        assert all(g.got.startswith(b"TEXT" if g.port == "text" else b"HTTP/1.1 200") for g in guests)
+        assert all(g.got.startswith(b"TEXT" if g.port == "text" else b"HTTP/1.1 200")
+                   for g in guests)
         silent.expect_eof()
         silent.close()
 

@@ -218,7 +218,7 @@ def test_code_view_names_what_changed():
     status = {c["name"]: c["status"]
               for c in run_json("pair", "02", "03", "--view", "code")["code"]}
     assert status["on_writable"] == "equal" and status["run"] == "changed"
-    assert status["on_grace"] == "new" and status["on_timer"] == "gone"
+    assert status["call"] == "new"
 
 
 def test_folding_counts_exactly_but_not_timers():

@@ -33,7 +33,8 @@ def check_word():
 
 
 def check_type():
-    """It keeps the request's Content-Type, and says application/octet-stream where there was none."""
+    """It keeps the request's Content-Type, and says application/octet-stream where there was
+    none."""
     def conversation(client):
         for given in ({"Content_Type": "text/x-poem"}, {}):
             answer, _ = ask(client, "POST", "/reverse", b"ab", **given)

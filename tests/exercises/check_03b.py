@@ -66,7 +66,8 @@ def open_report(*flags: str, clients: int, requests: int) -> None:
 
 
 def check_line():
-    """kill -USR1 prints the line of --heartbeat, at once: `heartbeat: open 3, ... requests 6, ...`."""
+    """kill -USR1 prints the line of --heartbeat, at once: `heartbeat: open 3, ... requests 6,
+    ...`."""
     open_report(clients=3, requests=2)
 
 

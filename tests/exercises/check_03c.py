@@ -26,7 +26,8 @@ def bytes_per_client(stage: str) -> float:
 
 
 def check_memory():
-    """An idle connection costs at most 230 bytes more than in stage 1: one struct event, not two."""
+    """An idle connection costs at most 230 bytes more than in stage 1: one struct event, not
+    two."""
     more = bytes_per_client(STAGE) - bytes_per_client(MODEL)
     require(more <= 230, f"it costs {more:.0f} bytes more")
 

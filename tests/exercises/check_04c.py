@@ -17,7 +17,8 @@ def on_every_stage(conversation, *flags):
 
 
 def check_small():
-    """GET /count?n=5 answers 1 to 5, a line each, with Transfer-Encoding: chunked, at every stage."""
+    """GET /count?n=5 answers 1 to 5, a line each, with Transfer-Encoding: chunked, at every
+    stage."""
     on_every_stage(counting.small)
 
 

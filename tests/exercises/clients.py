@@ -101,7 +101,7 @@ def stream_of_answers(sock: socket.socket, count: int) -> None:
             piece = sock.recv(1 << 16)
         except TimeoutError:
             raise Unmet(f"{got.count(end)} of {count} answers came, then nothing more"
-                                 ) from None
+                        ) from None
         require(piece, f"closed after {got.count(end)} of {count} answers")
         got += piece
 
@@ -145,7 +145,8 @@ class Trace:
 
     def clients(self) -> set[str]:
         """The descriptors that accept4 gave."""
-        return {match[1] for line in self.lines("accept4") if (match := re.search(r"= (\d+)$", line))}
+        found = (re.search(r"= (\d+)$", line) for line in self.lines("accept4"))
+        return {match[1] for match in found if match}
 
     def interests(self, descriptors: set[str], operation: str = "ADD") -> list[str]:
         """The events of each such epoll_ctl on one of these descriptors."""
@@ -156,7 +157,8 @@ class Trace:
 
 @contextlib.contextmanager
 def traced(stage: str, *flags: str, calls: str):
-    """A server under strace, and its Trace; read that after the block, when all has been written."""
+    """A server under strace, and its Trace; read that after the block, when all has been
+    written."""
     if why := lab.why_no_tracing():
         raise CannotLook(why)
     with tempfile.TemporaryDirectory() as folder:

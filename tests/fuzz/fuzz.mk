@@ -2,7 +2,9 @@
 
 FUZZ_TARGETS := parser chunked scan options session
 FUZZ_SAN     := address,undefined,fuzzer-no-link
-FUZZ_OBJ      = $(filter-out %/options.o %/socket.o %/worker.o,$(COMMON_OBJ))
+# Without what a session knows nothing of; options_fuzz brings options.cc and command_line.cc itself.
+FUZZ_OBJ      = $(filter-out $(addprefix %/,admission.o command_line.o options.o process.o serve.o \
+                  socket.o worker.o),$(COMMON_OBJ))
 FUZZ_SECONDS  = $(or $(SECONDS),20)
 
 .PHONY: fuzz fuzz-ci fuzz-build fuzz-test

@@ -17,7 +17,10 @@ namespace std {
 [[noreturn]] static void exit_by_throw(int status) { throw Exit{status}; }
 }  // namespace std
 #define exit exit_by_throw
+// NOLINTBEGIN(bugprone-suspicious-include)
+#include "common/command_line.cc"
 #include "common/options.cc"
+// NOLINTEND(bugprone-suspicious-include)
 #undef exit
 
 #include "tests/fuzz/fuzz.h"
@@ -59,7 +62,10 @@ std::vector<std::string> arguments_of(std::string_view text) {
   return arguments;
 }
 
-void require_within_limits(const Options& o, const Stage& stage) {
+constexpr std::string_view kModes[] = {"mod", "del-add", "eager"};
+constexpr StageFlag kRearm = {"rearm", "MODE", "how", kModes};
+
+void require_within_limits(const Options& o) {
   require(!o.host.empty(), "a host");
   require(o.max_connections >= 1 && o.max_connections <= 1'000'000'000, "--max-connections");
   require(o.threads >= 1 && o.threads <= 256, "--threads");
@@ -67,19 +73,18 @@ void require_within_limits(const Options& o, const Stage& stage) {
   require(o.idle_timeout.count() > 0 && o.idle_timeout <= std::chrono::years(1), "--idle-timeout");
   require(o.grace.count() >= 0 && o.grace <= std::chrono::years(1), "--grace");
   require(o.auth.empty() || o.auth.find(':') != std::string::npos, "--auth");
-  require(stage.rearm.empty() ? o.rearm.empty()
-                              : std::ranges::find(stage.rearm, o.rearm) != stage.rearm.end(),
-          "--rearm");
+  const std::string_view rearm = o.value_of("rearm");
+  require(rearm.empty() || std::ranges::find(kModes, rearm) != std::end(kModes), "--rearm");
 }
 
-// What stands between the first two quotes of a message, or in front of ": needs a value".
+// What stands between the outer quotes of a message, or in front of ": needs a value".
 std::string_view named_by(std::string_view message) {
   const std::size_t quote = message.find('\'');
   if (quote != std::string_view::npos) {
     return message.substr(quote + 1, message.rfind('\'') - quote - 1);
   }
   message.remove_prefix(message.find(": ") + 2);
-  return message.substr(0, message.find(": needs a value"));
+  return message.substr(0, message.rfind(": "));
 }
 
 void require_honest(std::string_view message, const std::vector<std::string>& arguments) {
@@ -95,9 +100,8 @@ void require_honest(std::string_view message, const std::vector<std::string>& ar
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static constexpr std::string_view kModes[] = {"mod", "del-add", "eager"};
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const Stage stage = {.name = "stage", .number = 2, .rearm = kModes};
+  const Stage stage = {.name = "stage", .number = 2, .flags = {kRearm}};
   const std::vector<std::string> arguments = arguments_of(text);
   std::vector<std::string> writable = arguments;
   std::vector<char*> argv;
@@ -112,7 +116,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     parse_options(1, argv.data(), stage);
     const Options options = parse_options(static_cast<int>(arguments.size()), argv.data(), stage);
     err.stop();
-    require_within_limits(options, stage);
+    require_within_limits(options);
   } catch (const Exit& exited) {
     status = exited.status;
   }

@@ -48,7 +48,7 @@ int main() {
       session.advance(out, false);
       said.append(out.view());
       out.clear();
-    } while (session.phase() == Session::Phase::open);
+    } while (session.phase() == Phase::open);
     std::cout << said.size() << '\n' << said;
   }
 }

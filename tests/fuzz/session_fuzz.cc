@@ -23,10 +23,12 @@
 
 #include "common/http_session.h"
 #include "common/routes.h"
+#include "common/socket.h"
 #include "tests/fuzz/fuzz.h"
 
 // The clock stands still, or Date would tick in the middle of a comparison (linked with
 // --wrap=time).
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the linker's name
 extern "C" std::time_t __wrap_time(std::time_t*) { return 1'000'000'000; }
 
 namespace {
@@ -59,17 +61,15 @@ class Conversation {
 
   void run(std::string_view bytes) {
     const std::size_t total = bytes.size();
-    while (!bytes.empty() && session_->phase() != Session::Phase::over) {
+    while (!bytes.empty() && session_->phase() != Phase::over) {
       bytes.remove_prefix(read(bytes));
       advance(plan_.end == End::drain && bytes.empty());
     }
     require(stats_.bytes_in.get() == total - bytes.size(), "bytes_in");
-    if (session_->phase() == Session::Phase::open) finish();
+    if (session_->phase() == Phase::open) finish();
     require(stats_.bytes_out.get() == said_.size(), "bytes_out");
-    require(stats_.accepted.get() == 1 && stats_.open.get() == 1, "one connection");
-    const bool over = session_->phase() != Session::Phase::open;
+    const bool over = session_->phase() != Phase::open;
     session_.reset();
-    require(stats_.open.get() == 0, "no connection");
     require(out_.empty(), "everything was said");
     require(plan_.end != End::eof || over, "it is over when the peer has ended");
   }
@@ -79,11 +79,8 @@ class Conversation {
 
  private:
   std::size_t read(std::string_view bytes) {
-    const std::span<char> room = session_->room();
-    require(!room.empty() && room.size() <= Session::kChunk, "room for bytes");
-    const std::size_t count = std::min({plan_.in.next(), room.size(), bytes.size()});
-    std::memcpy(room.data(), bytes.data(), count);
-    session_->fed(count);
+    const std::size_t count = std::min({plan_.in.next(), kMostRead, bytes.size()});
+    session_->feed(bytes.substr(0, count));
     check_memory();
     return count;
   }
@@ -105,9 +102,8 @@ class Conversation {
 
   void finish() {
     if (plan_.end == End::eof) {
-      session_->room();  // recv(2) wants a place before it says that there is nothing
       session_->feed_eof();
-      session_->fed(0);
+      session_->received(0);
       advance(false);
     } else if (plan_.end == End::expire && session_->expire(out_)) {
       advance(false);

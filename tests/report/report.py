@@ -203,9 +203,9 @@ def cost_row(name: str, results: dict, rounds: bench.Rounds, instructions: dict)
     return f'<tr{kind}><th scope="row">{text(name)}</th>{"".join(cells)}</tr>'
 
 
-HEADS = ("server", "system<br>calls", "instructions<br>(user space)", "CPU<br>µs", "of that<br>user",
-         "of that<br>kernel", "CPU ×<br>its floor", "CPU ×<br>nginx", "requests<br>per second",
-         "median<br>µs", "p99<br>µs", "bytes per idle<br>connection")
+HEADS = ("server", "system<br>calls", "instructions<br>(user space)", "CPU<br>µs",
+         "of that<br>user", "of that<br>kernel", "CPU ×<br>its floor", "CPU ×<br>nginx",
+         "requests<br>per second", "median<br>µs", "p99<br>µs", "bytes per idle<br>connection")
 
 
 def cost_section(results: dict, scenario: str, instructions: dict) -> str:
@@ -214,9 +214,10 @@ def cost_section(results: dict, scenario: str, instructions: dict) -> str:
     rows = "".join(cost_row(name, results, rounds, instructions) for name in rounds[0])
     count = len(rounds)
     return ("<p><code>GET /hello</code>, 64 kept-alive connections, one request in flight on each, "
-            "one thread on one core. A <em>floor</em> uses the same loop but sends one canned answer "
-            f"and parses nothing. Medians of {count} round{'s' if count > 1 else ''}. Whatever else "
-            "ran on the machine is in the numbers; a ratio compares runs of the same round.</p>"
+            "one thread on one core. A <em>floor</em> uses the same loop but sends one canned "
+            f"answer and parses nothing. Medians of {count} round{'s' if count > 1 else ''}. "
+            "Whatever else ran on the machine is in the numbers; a ratio compares runs of the same "
+            "round.</p>"
             f'<div class="scroll" tabindex="0"><table class="cost"><thead><tr>{heads}</tr></thead>'
             f"<tbody>{rows}</tbody></table></div>")
 
@@ -238,17 +239,17 @@ def plots_section(results: dict, instructions: dict) -> str:
         peers = [name for name in names if not name.startswith("floor")]
         where = SCENARIOS.get(scenario, scenario)
         drawn.append(draw.bars(f"cpu-{scenario}", f"CPU per request, {where}", names,
-                                {"kernel": medians(rounds, "system", names),
+                               {"kernel": medians(rounds, "system", names),
                                 "program": medians(rounds, "user", names)},
-                                "microseconds", stacked=True))
+                               "microseconds", stacked=True))
         drawn.append(draw.bars(f"rate-{scenario}", f"Throughput, {where}", peers,
-                                {"": medians(rounds, "rate", peers, 1000)},
-                                "thousand requests per second"))
+                               {"": medians(rounds, "rate", peers, 1000)},
+                               "thousand requests per second"))
         if scenario != "pipelined":  # wrk measures no latency there that would mean something
             drawn.append(draw.bars(f"latency-{scenario}", f"Latency, {where}", peers,
-                                    {"median": medians(rounds, "p50", peers, 1000),
+                                   {"median": medians(rounds, "p50", peers, 1000),
                                     "99th percentile": medians(rounds, "p99", peers, 1000)},
-                                    "milliseconds"))
+                                   "milliseconds"))
     for name, title, found, unit in (
             ("instructions", "Instructions per request, user space", instructions, "instructions"),
             ("memory", "Memory per idle connection", results["memory"], "bytes")):
@@ -266,7 +267,7 @@ def growth(rounds: dict[str, bench.Rounds]) -> list[str]:
     names = [name for name in rounds[counts[0]][0] if not name.startswith("floor")]
     series = {n: [bench.median_of(rounds[c], n, "cpu") for c in counts] for n in names}
     return [draw.lines("growth", "CPU per request as connections grow", [int(c) for c in counts],
-                        series, "connections", "microseconds")]
+                       series, "connections", "microseconds")]
 
 
 # ---- machine -------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ TEST(Chunked, Extensions) {
   check("5;\r\nhello\r\n0\r\n\r\n", "hello");
   check("5;a\nhello\r\n0\r\n\r\n", "400");
   check("5;a\rb\r\nhello\r\n0\r\n\r\n", "400");
-  check(std::string("5;a\0b\r\nhello\r\n0\r\n\r\n", 20), "400");
+  check(std::string("5;a\0b\r\nhello\r\n0\r\n\r\n", 19), "400");
   check("5;\x7f\r\nhello\r\n0\r\n\r\n", "400");
 }
 

@@ -9,7 +9,8 @@
 
 #include <cstdio>
 
-#include "common/socket.h"
+#include "common/check.h"
+#include "common/command_line.h"
 #include "tests/unit/support.h"
 
 namespace {
@@ -17,8 +18,11 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::array<std::string_view, 3> kModes = {"mod", "del-add", "eager"};
-constexpr Stage kStage = {.name = "02_unit", .number = 2, .rearm = kModes};
-constexpr Stage kPlain = {.name = "01_unit", .number = 1};
+constexpr StageFlag kRearm = {"rearm", "MODE", "how", kModes};
+constexpr StageFlag kAlone = {
+    .name = "alone", .argument = nullptr, .help = "h", .one_loop_only = true};
+const Stage kStage = {.name = "02_unit", .number = 2, .flags = {kRearm, kAlone}};
+const Stage kPlain = {.name = "01_unit", .number = 1};
 
 Options parse(std::vector<std::string> arguments, const Stage& stage = kStage) {
   arguments.insert(arguments.begin(), "program");
@@ -95,8 +99,8 @@ TEST(Options, Defaults) {
   EXPECT_EQ(options.max_body, 1048576U);
   EXPECT_EQ(options.threads, 1U);
   EXPECT_EQ(options.auth, "");
-  EXPECT_EQ(options.rearm, "mod");
-  EXPECT_EQ(parse({}, kPlain).rearm, "");
+  EXPECT_EQ(options.value_of("rearm"), "");
+  EXPECT_FALSE(options.has("alone"));
 }
 
 TEST(Options, Values) {
@@ -114,11 +118,12 @@ TEST(Options, Values) {
   EXPECT_EQ(options.max_body, 0U);
   EXPECT_EQ(options.threads, 4U);
   EXPECT_EQ(options.auth, "me:a:b");
-  EXPECT_EQ(options.rearm, "eager");
+  EXPECT_EQ(options.value_of("rearm"), "eager");
   EXPECT_EQ(parse({"--grace=1.5"}).grace, 1500ms);
   EXPECT_EQ(parse({"--idle-timeout", "7"}).idle_timeout, 7s);
   EXPECT_EQ(parse({"--text-mode=echo", "--text-mode=upper"}).text_upper, true);
-  EXPECT_EQ(parse({"--rearm=del-add"}).rearm, "del-add");
+  EXPECT_EQ(parse({"--rearm=del-add"}).value_of("rearm"), "del-add");
+  EXPECT_TRUE(parse({"--alone"}).has("alone"));
 }
 
 TEST(Options, UnknownFlags) {
@@ -144,7 +149,7 @@ TEST(Options, Abbreviations) {
   for (const std::string given : {"--max", "--max=5", "--max-", "--m"}) {
     expect_refused({given, "5"}, "ambiguous flag '" + given + "': --max-connections, --max-body ");
   }
-  expect_refused({"--h"}, "'--h': --host, --http-port, --heartbeat, --help ");
+  expect_refused({"--h"}, "'--h': --help, --host, --http-port, --heartbeat ");
   expect_refused({"--c"}, "unknown flag '--c'");  // --changelist is not this stage's
 }
 
@@ -202,10 +207,23 @@ TEST(Options, Words) {
   expect_refused({"--auth=nobody"}, "--auth");
   expect_refused({"--rearm=swap"}, "--rearm");
   constexpr std::array<std::string_view, 2> kSwap = {"swap", "eager"};
-  const Stage third = {.name = "03_unit", .number = 3, .rearm = kSwap};
-  EXPECT_EQ(parse({}, third).rearm, "swap");
-  EXPECT_EQ(parse({"--rearm=eager"}, third).rearm, "eager");
+  const StageFlag rearm = {"rearm", "MODE", "how", kSwap};
+  const Stage third = {.name = "03_unit", .number = 3, .flags = {rearm}};
+  EXPECT_EQ(parse({"--rearm=swap"}, third).value_of("rearm"), "swap");
+  EXPECT_EQ(parse({"--rearm=eager"}, third).value_of("rearm"), "eager");
   expect_refused({"--rearm=mod"}, "--rearm", third);
+}
+
+TEST(Refuse, IsOneLineWhateverWasGiven) {
+  EXPECT_EXIT(refuse("program", "bad 'a\nb\r\x7f\xc3\xa9'", 2), testing::ExitedWithCode(2),
+              testing::Eq("program: bad 'a\\nb\\x0d\\x7f\xc3\xa9'\n"));
+}
+
+TEST(Options, TogetherOrNot) {
+  EXPECT_TRUE(parse({"--alone", "--threads=1"}).has("alone"));
+  expect_refused({"--alone", "--threads=2"}, "--alone: needs --threads 1");
+  expect_refused({"--threads=2", "--alone"}, "--alone");
+  expect_refused({"--alone=x"}, "--alone takes no value: '--alone=x'");
 }
 
 TEST(Options, HelpNamesEveryFlag) {

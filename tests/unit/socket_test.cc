@@ -9,7 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/deadline.h"
+#include "common/check.h"
+#include "tests/unit/sockets.h"
 #include "tests/unit/support.h"
 
 namespace {
@@ -30,23 +31,6 @@ struct Pair {
 std::uint16_t port_of(const UniqueFd& fd) {
   const std::string address = local_address(fd.get());
   return static_cast<std::uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
-}
-
-UniqueFd connect_to(const UniqueFd& listener) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  check(getsockname(listener.get(), generic, &size), "getsockname");
-  UniqueFd fd(check(socket(address.ss_family, SOCK_STREAM, 0), "socket"));
-  check(connect(fd.get(), generic, size), "connect");
-  return fd;
-}
-
-UniqueFd listen_here(std::uint16_t port = 0) {
-  std::string error;
-  UniqueFd fd = listen_on("127.0.0.1", port, error);
-  EXPECT_TRUE(fd) << error;
-  return fd;
 }
 
 int option_of(int fd, int level, int option) {
@@ -78,20 +62,36 @@ TEST(UniqueFd, ClosesOnce) {
 }
 
 TEST(ReadSome, TellsItsResultsApart) {
+  BufferPool pool;
+  Buffer in(pool);
   Pair pair;
-  std::array<char, 8> room{};
-  EXPECT_EQ(read_some(pair.here.get(), room).result, IoResult::again);
-  ASSERT_EQ(write_some(pair.there.get(), "hello, world").bytes, 12U);
-  EXPECT_EQ(bytes_waiting(pair.here.get()), 12U);
-  Io got = read_some(pair.here.get(), room);
+  EXPECT_EQ(read_some(pair.here.get(), in).result, IoResult::again);
+  ASSERT_EQ(write_some(pair.there.get(), "hello, ").bytes, 7U);
+  EXPECT_EQ(bytes_waiting(pair.here.get()), 7U);
+  Io got = read_some(pair.here.get(), in);
   EXPECT_EQ(got.result, IoResult::done);
-  EXPECT_EQ(std::string_view(room.data(), got.bytes), "hello, w");
-  got = read_some(pair.here.get(), room);
-  EXPECT_EQ(std::string_view(room.data(), got.bytes), "orld");
+  EXPECT_EQ(got.bytes, 7U);
+  ASSERT_EQ(write_some(pair.there.get(), "world").bytes, 5U);
+  got = read_some(pair.here.get(), in);
+  EXPECT_EQ(got.bytes, 5U);
+  EXPECT_EQ(in.view(), "hello, world") << "behind what was there";
   EXPECT_EQ(bytes_waiting(pair.here.get()), 0U);
   shutdown(pair.there.get(), SHUT_WR);
-  EXPECT_EQ(read_some(pair.here.get(), room).result, IoResult::eof);
-  EXPECT_EQ(read_some(-1, room).result, IoResult::failed);
+  EXPECT_EQ(read_some(pair.here.get(), in).result, IoResult::eof);
+  EXPECT_EQ(read_some(-1, in).result, IoResult::failed);
+  EXPECT_EQ(in.view(), "hello, world");
+}
+
+TEST(ReadSome, ReadsABoundedAmountAndKeepsNoBlockForNothing) {
+  BufferPool pool;
+  Buffer in(pool);
+  Pair pair;
+  const std::string bytes(4 * kMostRead, 'x');
+  ASSERT_EQ(write_some(pair.there.get(), bytes).bytes, bytes.size());
+  in.room(2 * kMostRead);  // however much room there is
+  EXPECT_EQ(read_some(pair.here.get(), in).bytes, kMostRead);
+  while (read_some(pair.here.get(), in).result == IoResult::done) in.clear();
+  EXPECT_EQ(in.view().data(), nullptr);
 }
 
 TEST(ReadSome, AResetIsAFailure) {
@@ -102,8 +102,9 @@ TEST(ReadSome, AResetIsAFailure) {
   const linger now{.l_onoff = 1, .l_linger = 0};
   setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
   client.reset();
-  std::array<char, 8> room{};
-  EXPECT_EQ(read_some(accepted.fd.get(), room).result, IoResult::failed);
+  BufferPool pool;
+  Buffer in(pool);
+  EXPECT_EQ(read_some(accepted.fd.get(), in).result, IoResult::failed);
 }
 
 TEST(WriteSome, TellsItsResultsApart) {
@@ -164,8 +165,9 @@ TEST(AcceptClient, AResetInTheQueueIsStillAClient) {
   client.reset();
   const Accepted accepted = accept_client(listener.get());
   ASSERT_EQ(accepted.result, AcceptResult::client);
-  std::array<char, 8> room{};
-  EXPECT_EQ(read_some(accepted.fd.get(), room).result, IoResult::failed);
+  BufferPool pool;
+  Buffer in(pool);
+  EXPECT_EQ(read_some(accepted.fd.get(), in).result, IoResult::failed);
   EXPECT_EQ(errno, ECONNRESET);
 }
 
@@ -227,30 +229,21 @@ TEST(Check, NamesTheCallAndExits) {
       testing::ExitedWithCode(1), "^some_call: Too many open files\n$");
 }
 
-TEST(ToTimeval, KeepsMicroseconds) {
-  const timeval time = to_timeval(1500001us);
-  EXPECT_EQ(time.tv_sec, 1);
-  EXPECT_EQ(time.tv_usec, 500001);
+// pthread_sigmask(3) and its kin return the error, and set no errno.
+TEST(Check, SeesAnErrorThatIsReturned) {
+  check_error(0, "call");
+  EXPECT_EXIT(check_error(EINVAL, "pthread_call"), testing::ExitedWithCode(1),
+              "^pthread_call: Invalid argument\n$");
 }
 
-TEST(Deadline, IsTheFirstMembers) {
-  struct Member {
-    Clock::time_point since;
-  };
-  DeadlineList<Member> list{{}, 1s};
-  EXPECT_EQ(due(list), kNever);
-  const Clock::time_point now = Clock::now();
-  list.assign({{now}, {now + 5s}});
-  EXPECT_EQ(due(list), now + 1s);
-}
-
-TEST(Deadline, IsNeverRoundedDown) {
-  const Clock::time_point now = Clock::now();
-  EXPECT_EQ(milliseconds_until(kNever, now), -1);
-  EXPECT_EQ(milliseconds_until(now, now), 0);
-  EXPECT_EQ(milliseconds_until(now - 1h, now), 0);
-  EXPECT_EQ(milliseconds_until(now + 1ns, now), 1);
-  EXPECT_EQ(milliseconds_until(now + 1ms, now), 1);
-  EXPECT_EQ(milliseconds_until(now + 1001us, now), 2);
-  EXPECT_GT(milliseconds_until(now + 365 * 24h, now), 1000) << "no overflow";
+// Whatever errno says, it was somebody else who set it.
+TEST(Check, TellsNoErrnoOfANullPointer) {
+  int object = 0;
+  EXPECT_EQ(check(&object, "call"), &object);
+  EXPECT_EXIT(
+      {
+        errno = ENOENT;
+        check(static_cast<int*>(nullptr), "make_object");
+      },
+      testing::ExitedWithCode(1), "^make_object failed\n$");
 }

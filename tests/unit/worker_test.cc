@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/check.h"
+#include "common/process.h"
 #include "tests/unit/support.h"
 
 namespace {
@@ -19,7 +21,7 @@ std::vector<std::uint64_t> shares(std::uint64_t max_connections, std::uint64_t t
   for (std::uint64_t i = 0; i < threads; ++i) {
     Stats stats;
     const Worker worker(app, stats, options, i);
-    while (!worker.full()) stats.open.add(1);
+    while (worker.admission.accepting()) stats.open.add(1);
     all.push_back(stats.open.get());
   }
   return all;
@@ -50,4 +52,5 @@ TEST(PrintLine, NeverBlocks) {
   }
   fcntl(out.get(), F_SETFL, 0);
   print_line(out.get(), "dropped");  // a pipe that is full, in blocking mode: this returns
+  print_line(in.get(), "dropped");   // not for writing: so does this
 }

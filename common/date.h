@@ -1,0 +1,16 @@
+#pragma once
+// The Date field line, formatted once a second (RFC 9110, section 6.6.1). One per loop.
+
+#include <array>
+#include <ctime>
+#include <string_view>
+
+class Date {
+ public:
+  // "Date: Thu, 01 Jan 1970 00:00:00 GMT" and CRLF. Valid until the next call.
+  std::string_view line();
+
+ private:
+  std::time_t second_ = -1;
+  std::array<char, 40> text_{};
+};
