@@ -2,6 +2,7 @@
 #
 #   SAN=address,undefined   build with sanitizers, into a folder of its own
 #   CXX=clang++             build with another compiler
+#   WERROR=1                a warning is an error: for CI, not for next year's compiler
 
 CXX       ?= g++
 BUILD     := build
@@ -18,14 +19,16 @@ VARIANT   := $(CXX_NAME)$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 OBJ       := $(BUILD)/obj/$(VARIANT)
 BIN       := $(if $(SAN),$(BUILD)/bin-$(VARIANT),$(BUILD))
 
-WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(WERROR),-Werror)
 CXXFLAGS  ?= -O2 -g
 ALL_FLAGS := -std=c++20 $(WARNINGS) $(CXXFLAGS) -pthread -I. -I$(OBJ)/gen \
              $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-EVENT_CFLAGS = $(shell pkg-config --cflags libevent_core)
-EVENT_LIBS   = $(shell pkg-config --libs libevent_core)
+# Asked for when first used, and once: `make deps` may have to install pkg-config first.
+once         = $(eval $(1) := $(shell $(2)))$($(1))
+EVENT_CFLAGS = $(call once,EVENT_CFLAGS,pkg-config --cflags libevent_core)
+EVENT_LIBS   = $(call once,EVENT_LIBS,pkg-config --libs libevent_core)
 # Not libevent_pthreads.pc: it asks for -levent, which is core and extra once more.
-HTTP_LIBS    = $(shell pkg-config --libs libevent_core libevent_extra) -levent_pthreads
+HTTP_LIBS    = $(call once,HTTP_LIBS,pkg-config --libs libevent_core libevent_extra) -levent_pthreads
 
 COMMON_OBJ := $(patsubst %.cc,$(OBJ)/%.o,$(wildcard common/*.cc))
 BINARIES   := $(STAGES:%=$(BIN)/%) $(BIN)/evhttp_server $(BIN)/evhttp_client
@@ -43,6 +46,7 @@ $(BIN)/evhttp_server: $(addprefix $(OBJ)/,04_bufferevent_http/evhttp_server.o \
   04_bufferevent_http/upper_rpc.o 03_libevent_raw/base.o)
 $(BIN)/evhttp_client: $(addprefix $(OBJ)/,04_bufferevent_http/evhttp_client.o \
   04_bufferevent_http/command.o 04_bufferevent_http/evhttp_message.o \
+  04_bufferevent_http/response_head.o \
   04_bufferevent_http/upper_rpc.o 03_libevent_raw/base.o)
 $(BIN)/evhttp_server $(BIN)/evhttp_client: LIBS = $(HTTP_LIBS)
 
@@ -50,15 +54,24 @@ $(BINARIES): $(COMMON_OBJ)
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -o $@ $^ $(LIBS)
 
-$(OBJ)/%.o: %.cc
+# Only what knows libevent is told where it is.
+$(OBJ)/03_% $(OBJ)/04_% $(OBJ)/tests/bench/floor/%: WITH = $(EVENT_CFLAGS)
+
+$(OBJ)/%.o: %.cc $(OBJ)/flags
 	@mkdir -p $(@D)
-	$(CXX) $(ALL_FLAGS) $(EVENT_CFLAGS) -MMD -MP -c -o $@ $<
+	$(CXX) $(ALL_FLAGS) $(WITH) -MMD -MP -c -o $@ $<
+
+# Written anew only when the flags are others: then all is compiled anew.
+$(OBJ)/flags: always
+	@mkdir -p $(@D)
+	@echo '$(CXX) $(ALL_FLAGS)' | cmp -s - $@ || echo '$(CXX) $(ALL_FLAGS)' > $@
+.PHONY: always
 
 # The page becomes a string literal.
 $(OBJ)/gen/page.inc: common/page.html
 	@mkdir -p $(@D)
 	@{ printf 'R"html('; cat $<; printf ')html"\n'; } > $@
-$(OBJ)/common/worker.o: $(OBJ)/gen/page.inc
+$(OBJ)/common/serve.o: $(OBJ)/gen/page.inc
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 

@@ -8,14 +8,18 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string_view>
 
 #include "common/ascii.h"
+#include "common/command_line.h"
+#include "common/version.h"
 
 namespace {
 
@@ -32,18 +36,21 @@ constexpr const char* kHelp =
       --retry N            a time-out, 408, 429, 500, 502, 503 or 504: wait, then try again
       --rpc-upper TEXT     call the remote procedure Upper of the URL's server
       --help, --version    print this, print the version
+
+exit status: 0, or as curl's:
+   1 not an http URL      2 wrong flag           3 bad URL
+   6 no such host         7 no connection        8 not an HTTP reply
+  18 body cut short      22 -f: 400 or above    23 cannot write the output
+  26 cannot read a file  28 -m: time is up      52 empty reply
+  56 receiving failed
 )";
 
 [[noreturn]] void fail(Exit status, const std::string& message) {
-  std::fprintf(stderr, "evhttp_client: (%d) %s\n", status, message.c_str());
-  std::exit(status);
+  refuse("evhttp_client", "(" + std::to_string(status) + ") " + message, status);
 }
 
 [[noreturn]] void bad_value(const char* flag, std::string_view value) {
-  std::string shown(value);
-  std::ranges::replace_if(
-      shown, [](unsigned char c) { return c < ' '; }, '?');  // one line
-  fail(kUsage, std::string(flag) + ": bad value '" + shown + "'");
+  fail(kUsage, std::string(flag) + ": bad value '" + std::string(value) + "'");
 }
 
 double number(const char* flag, std::string_view text) {
@@ -65,6 +72,11 @@ evhttp_cmd_type method_named(std::string_view name) {
   return static_cast<evhttp_cmd_type>(1 << (found - kMethods.begin()));
 }
 
+bool is_directory(const std::string& path) {
+  std::error_code unknown;
+  return std::filesystem::is_directory(path, unknown);
+}
+
 // What -d names.
 std::string read_data(const std::string& source) {
   const bool from_stdin = source == "-" || source == "@-";
@@ -72,10 +84,15 @@ std::string read_data(const std::string& source) {
   std::ifstream file;
   if (!from_stdin) {
     file.open(source.substr(1), std::ios::binary);
-    if (!file) fail(kUnreadableFile, "cannot read '" + source.substr(1) + "'");
   }
   std::istream& in = from_stdin ? std::cin : file;
-  std::string data(std::istreambuf_iterator<char>(in), {});
+  std::ostringstream read;
+  // A directory opens and cannot be read; an empty file has nothing, and is no error.
+  if (in.good() && in.peek() != std::istream::traits_type::eof()) read << in.rdbuf();
+  if (in.bad() || (!from_stdin && (!file.is_open() || is_directory(source.substr(1))))) {
+    fail(kUnreadableFile, "cannot read '" + source.substr(1) + "'");
+  }
+  std::string data = std::move(read).str();
   std::erase_if(data, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
   return data;
 }
@@ -91,6 +108,8 @@ void add_header(Command& command, std::string_view line) {
   // A line end would start a header that evhttp does not know of.
   const bool clean = line.find_first_of("\r\n") == std::string_view::npos;
   if (colon == std::string_view::npos || colon == 0 || !clean) bad_value("-H", line);
+  // The body is sent with its length: a second framing is how requests get smuggled.
+  if (equals_ignoring_case(line.substr(0, colon), "transfer-encoding")) bad_value("-H", line);
   command.headers.emplace_back(line.substr(0, colon), trim(line.substr(colon + 1)));
 }
 
@@ -105,23 +124,30 @@ std::string decode(const char* escaped) {
 }
 
 void set_url(Command& command, std::string url) {
-  if (url.find("://") == std::string::npos) url.insert(0, "http://");
+  // A scheme stands in front of the first '/', '?' or '#': "://" in a query is none.
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string::npos || url.find_first_of("/?#") < scheme) url.insert(0, "http://");
   const std::unique_ptr<evhttp_uri, decltype(&evhttp_uri_free)> uri(evhttp_uri_parse(url.c_str()),
                                                                     evhttp_uri_free);
   if (!uri) fail(kBadUrl, "bad URL '" + url + "'");
   command.host = text(evhttp_uri_get_host(uri.get()));
   if (command.host.empty()) fail(kBadUrl, "no host in URL '" + url + "'");
-  if (text(evhttp_uri_get_scheme(uri.get())) != "http") {
+  if (!equals_ignoring_case(text(evhttp_uri_get_scheme(uri.get())), "http")) {
     fail(kUnsupportedProtocol, "not an http URL: '" + url + "'");
   }
   if (command.host.starts_with('[')) command.host = command.host.substr(1, command.host.size() - 2);
   const int port = evhttp_uri_get_port(uri.get());
-  command.port = std::to_string(port > 0 ? port : 80);
+  command.port = std::to_string(port >= 0 ? port : 80);
   command.target = text(evhttp_uri_get_path(uri.get()));
   if (command.target.empty()) command.target = "/";
   if (const char* query = evhttp_uri_get_query(uri.get())) command.target += '?' + text(query);
   const char* user = evhttp_uri_get_userinfo(uri.get());
   if (user != nullptr && command.user.empty()) command.user = decode(user);
+}
+
+// curl would ask for the password; without a terminal it takes an empty one.
+void complete_user(Command& command) {
+  if (!command.user.empty() && command.user.find(':') == std::string::npos) command.user += ':';
 }
 
 const std::array<option, 12> kFlags = {{{"request", required_argument, nullptr, 'X'},
@@ -144,6 +170,10 @@ const std::array<option, 12> kFlags = {{{"request", required_argument, nullptr, 
 
 }  // namespace
 
+std::string name_and_version(char between) {
+  return std::string("evhttp_client") + between + kVersion;
+}
+
 Command parse_command(int argc, char** argv) {
   Command command;
   std::optional<evhttp_cmd_type> method;
@@ -161,16 +191,21 @@ Command parse_command(int argc, char** argv) {
     if (flag == 'm') {
       command.max_time = std::chrono::microseconds(std::llround(number("-m", optarg) * 1e6));
     }
-    if (flag == 'r') command.retries = static_cast<unsigned>(number("--retry", optarg));
+    if (flag == 'r') {
+      const double count = number("--retry", optarg);
+      if (count != std::floor(count)) bad_value("--retry", optarg);
+      command.retries = static_cast<unsigned>(count);
+    }
     if (flag == 'R') command.rpc_upper = optarg;
     if (flag == 'h') print(kHelp);
-    if (flag == 'v') print("evhttp_client 1.0\n");
+    if (flag == 'v') print((name_and_version(' ') + '\n').c_str());
     if (flag == ':') fail(kUsage, std::string(argv[at]) + ": needs a value");
-    if (flag == '?') fail(kUsage, "unknown flag '" + std::string(argv[at]) + "' (try --help)");
+    if (flag == '?') fail(kUsage, unknown_flag(argv[at], kFlags.data()) + " (try --help)");
   }
   if (optind + 1 != argc)
     fail(kUsage, optind == argc ? "no URL (try --help)" : "more than one URL");
   set_url(command, argv[optind]);
+  complete_user(command);
   command.method = method.value_or(command.has_data ? EVHTTP_REQ_POST : EVHTTP_REQ_GET);
   return command;
 }

@@ -19,6 +19,7 @@ enum Exit {
   kWeirdReply = 8,
   kPartialBody = 18,
   kHttpError = 22,
+  kWriteError = 23,
   kUnreadableFile = 26,
   kTimeout = 28,
   kEmptyReply = 52,
@@ -40,6 +41,9 @@ struct Command {
   std::chrono::microseconds max_time = {};  // 0: for ever
   unsigned retries = 0;
 };
+
+// "evhttp_client 1.0": --version; with a slash between, User-Agent.
+std::string name_and_version(char between);
 
 // Prints one line and exits for what cannot be understood.
 Command parse_command(int argc, char** argv);

@@ -47,7 +47,8 @@ def test_against_every_server(target):
     assert (refused.returncode, refused.stdout) == (22, b"")
     assert b"401" in refused.stderr and refused.stderr.count(b"\n") == 1
     unfailing = run("-i", "-d", "hello", target + "/upper")
-    assert unfailing.returncode == 0 and unfailing.stdout.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+    assert unfailing.returncode == 0 and unfailing.stdout.startswith(
+        b"HTTP/1.1 401 Unauthorized\r\n")
     assert unfailing.stdout.endswith(b"\r\n\r\n401 Unauthorized\r\n")
     in_url = target.replace("//", "//lab:se%63ret@") + "/upper?text=a"
     assert run(in_url).stdout == b"A"
@@ -137,7 +138,8 @@ def test_answers(answer, status):
 
 
 def test_reset():
-    """Fails where a reset ends in a crash. evhttp does not tell it from an empty reply (curl: 56)."""
+    """Fails where a reset ends in a crash. evhttp does not tell it from an empty reply (curl:
+    56)."""
     with scripted("reset") as (url, _):
         assert run(url).returncode in (52, 56)
 
@@ -157,7 +159,8 @@ def closed_port() -> int:
     ((f"http://127.0.0.1:{closed_port()}/",), 7), ((f"http://localhost:{closed_port()}/",), 7),
     ((f"http://[::1]:{closed_port()}/",), 7), (("http://" + "a" * 64 + ".example/",), 6),
     (("ftp://a/",), 1), (("http:///a",), 3), (("--nonsense", "http://a/"), 2), ((), 2),
-    (("-X", "BREW", "http://a/"), 2), (("-m", "soon", "http://a/"), 2), (("-H", "x", "http://a/"), 2),
+    (("-X", "BREW", "http://a/"), 2), (("-m", "soon", "http://a/"), 2),
+    (("-H", "x", "http://a/"), 2),
     (("-H", "a: b\r\nc: d", "http://a/"), 2), (("-d", "@/nonexistent", "http://a/"), 26),
 ])
 def test_exit_status(flags, status):
@@ -203,3 +206,85 @@ def test_retry(answers, retries, status, asked):
     with scripted(*answers) as (url, requests):
         assert run("-f", "--retry", retries, url).returncode == status
     assert len(requests) == asked
+
+
+@pytest.mark.parametrize("status, again", [
+    (408, True), (429, True), (500, True), (501, False), (502, True), (504, True), (505, False),
+])
+def test_retry_of_each_status(status, again):
+    """Fails where a status that may pass is final, or one that will not is asked for again."""
+    with scripted(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status, OK) as (url, requests):
+        assert run("-f", "--retry", 1, url).returncode == (0 if again else 22)
+    assert len(requests) == 1 + again
+
+
+@pytest.mark.parametrize("flags, status", [
+    (("-m",), 2), (("-m", "-1", "http://a/"), 2), (("-m", "10000000", "http://a/"), 2),
+    (("-m", "1x", "http://a/"), 2), (("-H", ": a", "http://a/"), 2),
+    (("http://a/", "http://b/"), 2), (("http://a:b:c/",), 3),
+], ids=["no-value", "negative", "huge", "tail", "no-name", "two-urls", "url"])
+def test_exit_status_of_near_misses(flags, status):
+    """Fails where what is nearly right is taken for right."""
+    done = run(*flags)
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (status, b"", 1)
+
+
+def test_help_and_version():
+    """Fails where they go to stderr, or want a URL."""
+    flags = {b"--request", b"--data", b"--max-time", b"--retry", b"--rpc-upper", b"--version"}
+    shown = run("--help")
+    assert shown.returncode == 0 and shown.stderr == b"" and all(f in shown.stdout for f in flags)
+    assert re.fullmatch(rb"evhttp_client \d+(\.\d+)+\n", run("--version").stdout)
+
+
+def test_a_url_without_a_scheme_and_with_a_user():
+    """Fails where http:// is not understood, or -u gives way to what the URL says; and where a bad
+    escape in it becomes another user."""
+    with scripted(OK, OK) as (url, requests):
+        place = url.removeprefix("http://")
+        assert run(place).stdout == b"ok"
+        assert run("-u", "a:b", "c:d@" + place).stdout == b"ok"
+        assert run("c%zz:d@" + place).returncode == 3
+    assert b"Authorization" not in requests[0] and b"Basic YTpi\r\n" in requests[1]
+
+
+def test_data_from_stdin_without_its_line_ends():
+    """Fails where -d @- means a file of that name, or where curl would have sent other bytes."""
+    with scripted(OK, OK) as (url, requests):
+        assert curl("-d", "@-", url, stdin=b"a\r\nb\n").stdout == b"ok"
+        assert run("-d", "@-", url, stdin=b"a\r\nb\0c\n").stdout == b"ok"  # curl 7 stops at NUL
+    assert [head(request)[2] for request in requests] == [b"ab", b"abc"]
+
+
+@pytest.mark.parametrize("flags, answers, status, printed", [
+    (("-f",), [b"404 X\r\n"], 22, b""), (("-f", "--retry", 1), [b"404 X\r\n"], 22, b""),
+    (("--retry", 1), [b"503 X\r\n", b"200 OK\r\n"], 0, b"no"), ((), [b"404 X\r\n"], 0, b"no"),
+], ids=["fail", "fail-for-good", "retry", "no-flag"])
+def test_bodies_in_chunks_that_are_not_wanted(flags, answers, status, printed):
+    """Fails where a body is printed piece by piece before it is known whether it is wanted."""
+    chunks = b"Transfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n"
+    with scripted(*[b"HTTP/1.1 " + answer + chunks for answer in answers]) as (url, _):
+        done = run(*flags, url)
+    assert (done.returncode, done.stdout) == (status, printed)
+
+
+@pytest.mark.parametrize("flags", [
+    (), ("-H", "Expect: 100-continue"), ("-H", "Expect:")], ids=" ".join)
+def test_an_interim_answer_before_the_answer(flags):
+    """Fails where 100 or 103 is taken for the answer, whether it was asked for or not."""
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
+    with scripted(early + OK) as (url, _):
+        assert run(*flags, url).stdout == b"ok"
+
+
+@pytest.mark.parametrize("line, good", [
+    (b"HTTP/1.1 200\r\n", True), (b"HTTP/1.1 200 \r\n", True), (b"HTTP/1.0 200 OK\r\n", True),
+    (b"HTTP/1.1 2000 OK\r\n", False), (b"HTTP/1.1 099 OK\r\n", False),
+    (b"HTTP/1.1 20x OK\r\n", False), (b"HTTP/1.x 200 OK\r\n", False), (b"HTTP/1.1 20\r\n", False),
+    (b"HTTP/1.11200 OK\r\n", False),
+])
+def test_status_lines(line, good):
+    """Fails where a line that is none is read as one, or a missing reason is an error."""
+    with scripted(line + b"Content-Length: 2\r\n\r\nok") as (url, _):
+        done = run(url)
+    assert (done.returncode, done.stdout) == ((0, b"ok") if good else (8, b""))
