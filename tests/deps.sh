@@ -25,7 +25,8 @@ need 'nc -h 2>&1 | grep -q -- -N' netcat-openbsd
 need 'command -v clang-format' clang-format
 need 'command -v clang-tidy' clang-tidy
 need 'command -v clang++' clang
-need 'ls "$(clang++ -print-runtime-dir)"/libclang_rt.fuzzer*' libclang-rt-dev
+# In lib/linux or in lib/x86_64-pc-linux-gnu, as the version likes.
+need 'ls "$(clang++ -print-resource-dir)"/lib/*/libclang_rt.fuzzer*' libclang-rt-dev
 need 'command -v valgrind' valgrind
 need 'command -v wrk' wrk
 

@@ -17,7 +17,16 @@ install_missing() {
     return 1
   fi
   as_root=""
-  [ "$(id -u)" = 0 ] || as_root="sudo"
+  if [ "$(id -u)" != 0 ]; then
+    as_root="sudo"
+    # Without a terminal sudo has nobody to ask for a password.
+    [ -t 0 ] || as_root="sudo -n"
+    if ! command -v sudo >/dev/null 2>&1 || { [ ! -t 0 ] && ! sudo -n true 2>/dev/null; }; then
+      echo "missing, and not yours to install. Ask your administrator:" >&2
+      echo "  apt-get install$missing" >&2
+      return 1
+    fi
+  fi
   echo "installing:$missing" >&2
   install="$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq"
   # The package lists may be old, or not there at all: try with them, then with fresh ones.
