@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pathlib
 import shutil
+import subprocess
 import sys
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-import cpp
-import notes
+import cpp  # noqa: E402
+import notes  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -40,7 +41,19 @@ def line_of(tree, name, text):
 
 
 def complaints(tree):
-    return [str(problem) for problem in notes.check(tree, run=False)]
+    """What fails."""
+    return [str(problem) for problem in notes.check(tree, run=False) if not problem.due]
+
+
+def due(tree):
+    """What is printed, and fails nothing."""
+    return [str(problem) for problem in notes.check(tree, run=False) if problem.due]
+
+
+def main(tree, *arguments):
+    """The program itself: it ends with 0 or 1, whatever it finds."""
+    return subprocess.run([sys.executable, "-B", notes.__file__, *arguments, "--root", tree.root],
+                          capture_output=True, text=True, check=False)
 
 
 def test_untouched_copy_is_true(copy):
@@ -67,7 +80,7 @@ def test_moved_function_is_stale_until_written(copy):
 def test_edited_quote_is_stale(copy):
     """Catches a checker that trusts the note instead of the source."""
     edit(copy, "notes/02_epoll_reactor.md", "  channel.handler = std::move(handler);", "  // ...")
-    assert any("Reactor::watch is stale" in text for text in complaints(copy))
+    assert any("Reactor::watch#1 is stale" in text for text in complaints(copy))
 
 
 def test_renamed_function_is_an_error(copy):
@@ -113,22 +126,66 @@ def test_misspelt_directive(copy):
 
 def test_original_changes_after_its_translation(copy):
     """Catches translations that grow old unnoticed, and a digest that quotes can upset."""
-    changed = "zh/00_sockets.md:1: notes/00_sockets.md changed after this translation did"
+    changed = "zh/00_sockets.md:1: due: notes/00_sockets.md changed after this translation did"
+    before = due(copy)
     edit(copy, "common/socket.cc", "  ssize_t got = 0;", "  ssize_t got = 0;  // so far")
     notes.write(copy, copy.notes(), run=False)
-    assert complaints(copy) == []
+    assert due(copy) == before
     edit(copy, "notes/00_sockets.md", "A server has one thread.", "A server has two threads.")
-    assert any(changed in text for text in complaints(copy))
-    notes.translation_done(copy, "00_sockets.md")
+    assert any(changed in text for text in due(copy))
     assert complaints(copy) == []
+    notes.translation_done(copy, "00_sockets.md")
+    assert due(copy) == before
 
 
 def test_translation_leaves_a_quote_out(copy):
     """Catches a translation that is shorter than its original, or is missing."""
     edit(copy, "notes/zh/00_sockets.md", "<!-- link common/socket.h IoResult -->", "")
-    assert any("zh/00_sockets.md:1: quotes or runs other things" in t for t in complaints(copy))
+    assert any("zh/00_sockets.md:1: due: quotes or runs other things" in t for t in due(copy))
     (copy.root / "notes/zh/00_sockets.md").unlink()
-    assert any("zh/00_sockets.md:1: there is no translation" in t for t in complaints(copy))
+    assert any("zh/00_sockets.md:1: due: there is no translation" in t for t in due(copy))
+
+
+def test_original_runs_more(copy):
+    """Catches a checker that fails, or that is silent, while a translation has yet to follow."""
+    path = copy.root / "notes/00_sockets.md"
+    path.write_text(path.read_text(encoding="utf-8") + "\n<!-- run -->\n```sh\necho new\n```\n",
+                    encoding="utf-8")
+    checked = main(copy, "check")
+    assert "zh/00_sockets.md:1: due: quotes or runs other things" in checked.stdout
+    assert checked.returncode == 0 and "notes: 0 problems, " in checked.stdout, checked
+
+
+def test_original_runs_less(copy):
+    """Catches a checker that fails where a translation shows what its original no longer runs."""
+    text = (copy.root / "notes/zh/00_sockets.md").read_text(encoding="utf-8")
+    text += "\n<!-- run -->\n```sh\necho old\n```\n```text\nold\n```\n"
+    (copy.root / "notes/zh/00_sockets.md").write_text(text, encoding="utf-8")
+    assert any("zh/00_sockets.md" in line and "due: the original runs no such commands" in line
+               for line in due(copy))
+    assert main(copy, "write").returncode == 0  # which leaves it as it is
+    assert (copy.root / "notes/zh/00_sockets.md").read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("name", ["00_sockets.md", "exercises.md"])
+def test_original_is_gone(copy, name):
+    """Catches a checker that ends with an exception where a note was renamed, or lets the quotes of
+    its old translation go unchecked."""
+    (copy.root / "notes" / name).rename(copy.root / "notes/renamed.md")
+    checked = main(copy, "check")
+    assert f"notes/zh/{name}:1: due: there is no notes/{name} any more" in checked.stdout
+    assert checked.stderr == "" and "notes: " in checked.stdout, checked
+    assert not any(text.startswith("notes/zh/") for text in complaints(copy))  # English links fail
+    done = main(copy, "translated", name)
+    assert (done.returncode, done.stderr) == (1, f"notes: there is no file notes/{name}\n")
+
+
+def test_wrong_quote_in_a_translation(copy):
+    """Catches a checker to which all that a translation lacks is only due."""
+    (copy.root / "notes/00_sockets.md").rename(copy.root / "notes/renamed.md")
+    edit(copy, "notes/zh/00_sockets.md", "```cpp\n", "```cpp\n// not in the source\n")
+    assert any("notes/zh/00_sockets.md" in text and "is stale" in text for text in complaints(copy))
+    assert main(copy, "check").returncode == 1
 
 
 # ---- commands ------------------------------------------------------------------------------------
@@ -234,7 +291,8 @@ int proto(int);
 
 
 @pytest.mark.parametrize("name, first, last", [
-    ("Point", 3, 6), ("norm", 5, 5), ("call#1", 8, 13), ("call#2", 14, 14), ("Point::Point", 16, 19),
+    ("Point", 3, 6), ("norm", 5, 5), ("call#1", 8, 13), ("call#2", 14, 14),
+    ("Point::Point", 16, 19),
 ])
 def test_definition_is_found(tmp_path, name, first, last):
     """Catches a scanner that is led astray by braces in literals and initialisers."""
