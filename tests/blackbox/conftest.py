@@ -183,6 +183,19 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"leaks are not looked for: {why}")
 
 
+def comes_to_rest(server, timeout: float = 20.0) -> None:
+    """Waits until the server has hardly used the processor for half a second; fails when it goes on
+    and on. How long it still has to do depends on what else the machine does."""
+    deadline = time.monotonic() + timeout
+    while True:
+        before = server.cpu_seconds()
+        time.sleep(0.5)
+        if server.cpu_seconds() - before <= 0.05:
+            return
+        if time.monotonic() > deadline:
+            pytest.fail(f"busy although nothing can be done, for {timeout} s")
+
+
 def eventually(condition, timeout: float = 10.0, what: str = "condition") -> None:
     """Waits until condition() is true; fails when it never becomes so."""
     deadline = time.monotonic() + timeout
