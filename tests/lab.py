@@ -16,6 +16,7 @@ import io
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -58,6 +59,13 @@ def why_no_tracing() -> str:
         if log.read():  # the exit status is that of `true`, even where nothing could be traced
             return ""
     return f"strace may not trace here: {run.stderr.strip().rpartition(': ')[2] or 'it is silent'}"
+
+
+def raise_descriptor_limit() -> None:
+    """The clients of one test need more descriptors than most shells allow."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def prepare() -> None:

@@ -6,7 +6,6 @@ import ctypes
 import dataclasses
 import os
 import random
-import resource
 import selectors
 import socket
 import struct
@@ -14,16 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
+import lab
+
 HELLO = b"GET /hello HTTP/1.1\r\nHost: lab\r\n\r\n"
 TCP_LISTEN = "0A"
 PIDFD_GETFD = 438
-
-
-def raise_descriptor_limit() -> None:
-    """The clients of one test need more descriptors than most shells allow."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @dataclasses.dataclass
@@ -51,7 +45,7 @@ class Crowd:
     """
 
     def __init__(self, server, guests: Iterable[Guest], seed: int = 1):
-        raise_descriptor_limit()
+        lab.raise_descriptor_limit()
         self.guests = list(guests)
         self.rng = random.Random(seed)
         self.selector = selectors.DefaultSelector()

@@ -16,6 +16,7 @@ def bytes_per_client(stage: str) -> float:
         with server.connect("http") as sock:
             ask_hello(sock)
         before = server.resident()
+        lab.raise_descriptor_limit()
         socks = [server.connect("http") for _ in range(CROWD)]
         for sock in socks:
             ask_hello(sock)
