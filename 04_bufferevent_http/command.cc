@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -72,11 +71,6 @@ evhttp_cmd_type method_named(std::string_view name) {
   return static_cast<evhttp_cmd_type>(1 << (found - kMethods.begin()));
 }
 
-bool is_directory(const std::string& path) {
-  std::error_code unknown;
-  return std::filesystem::is_directory(path, unknown);
-}
-
 // What -d names.
 std::string read_data(const std::string& source) {
   const bool from_stdin = source == "-" || source == "@-";
@@ -88,8 +82,8 @@ std::string read_data(const std::string& source) {
   std::istream& in = from_stdin ? std::cin : file;
   std::ostringstream read;
   // A directory opens and cannot be read; an empty file has nothing, and is no error.
-  if (in.good() && in.peek() != std::istream::traits_type::eof()) read << in.rdbuf();
-  if (in.bad() || (!from_stdin && (!file.is_open() || is_directory(source.substr(1))))) {
+  if (in.peek() != std::istream::traits_type::eof()) read << in.rdbuf();
+  if (in.bad() || read.fail() || (!from_stdin && !file.is_open())) {
     fail(kUnreadableFile, "cannot read '" + source.substr(1) + "'");
   }
   std::string data = std::move(read).str();

@@ -15,14 +15,12 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +34,7 @@
 #include "common/ascii.h"
 #include "common/command_line.h"
 #include "common/http_parser.h"
+#include "common/process.h"
 
 namespace {
 
@@ -87,6 +86,7 @@ void on_response(evhttp_request* response, void* transfer);
 int on_call(void*, evhttp_request* request, evbuffer*, void* transfer);
 void on_reply(evrpc_status* status, UpperRequest*, UpperReply* reply, void* transfer);
 void on_timeout(evutil_socket_t, short, void* transfer);
+void end_attempt(Transfer& t);
 void conclude(Transfer& t, Exit result, const std::string& message);
 void finish(Transfer& t, Exit result, const std::string& message);
 bool is_transient(const Transfer& t);
@@ -95,7 +95,7 @@ bool is_transient(const Transfer& t);
 
 int main(int argc, char** argv) {
   // Where stdout is closed, the next socket would get its number. Nothing can be written into this.
-  while (check(open("/dev/null", O_RDONLY), "open /dev/null") <= STDERR_FILENO) continue;
+  occupy_standard_descriptors(O_RDONLY);
   event_set_log_callback([](int, const char*) {});  // what went wrong is said once, by us
   std::signal(SIGPIPE, SIG_IGN);
   const Command command = parse_command(argc, argv);
@@ -221,7 +221,7 @@ bool begins_like_an_answer(evbuffer* input) {
 
 bool expects_continue(const Command& command) {
   return std::ranges::any_of(command.headers, [](const auto& field) {
-    return evutil_ascii_strcasecmp(field.first.c_str(), "Expect") == 0 && !field.second.empty();
+    return equals_ignoring_case(field.first, "expect") && !field.second.empty();
   });
 }
 
@@ -299,8 +299,7 @@ void print(Transfer& t, std::string_view bytes) {
 // The end of an attempt, good or bad. Bad: no response, or one without a status.
 void on_response(evhttp_request* response, void* arg) {
   Transfer& t = *static_cast<Transfer*>(arg);
-  t.attempt_over = true;
-  event_base_loopbreak(t.base.get());  // the connection must not be freed inside its own callback
+  end_attempt(t);
   if (t.finished) return;
   if (response == nullptr || evhttp_request_get_response_code(response) == 0) {
     if (t.error == -1 || t.starting) return;  // no connection: the next address has its turn
@@ -311,9 +310,6 @@ void on_response(evhttp_request* response, void* arg) {
   }
   if (t.chunks && t.command.method != EVHTTP_REQ_HEAD) {
     return finish(t, kPartialBody, "the connection ended inside the body");
-  }
-  if (t.command.fail && t.status >= 400) {
-    return finish(t, kHttpError, "the server answered " + std::to_string(t.status));
   }
   finish(t, kOk, "");
 }
@@ -326,8 +322,7 @@ int on_call(void*, evhttp_request* request, evbuffer*, void* arg) {
 
 void on_reply(evrpc_status* status, UpperRequest*, UpperReply* reply, void* arg) {
   Transfer& t = *static_cast<Transfer*>(arg);
-  t.attempt_over = true;
-  event_base_loopbreak(t.base.get());
+  end_attempt(t);
   if (t.finished) return;
   t.status = status->http_req ? evhttp_request_get_response_code(status->http_req) : 0;
   if (t.starting) return;  // no connection: the next address has its turn
@@ -345,23 +340,26 @@ void on_timeout(evutil_socket_t, short, void* arg) {
   finish(t, kTimeout, "timed out");
   if (t.lookup != nullptr) return evdns_getaddrinfo_cancel(t.lookup);  // on_resolved ends the loop
   if (t.call) return t.call->hang_up();                                // and on_reply
+  end_attempt(t);
+}
+
+// The connection is freed behind the loop: evhttp still uses it after its callbacks.
+void end_attempt(Transfer& t) {
   t.attempt_over = true;
   event_base_loopbreak(t.base.get());
 }
 
 // In the middle of an answer: nothing more is waited for.
 void conclude(Transfer& t, Exit result, const std::string& message) {
-  t.attempt_over = true;
-  event_base_loopbreak(t.base.get());
-  const bool refused = result == kOk && t.command.fail && t.status >= 400;
-  refused ? finish(t, kHttpError, "the server answered " + std::to_string(t.status))
-          : finish(t, result, message);
+  end_attempt(t);
+  finish(t, result, message);
 }
 
 void finish(Transfer& t, Exit result, const std::string& message) {
+  const bool refused = result == kOk && t.command.fail && t.status >= 400;
   t.finished = true;
-  t.result = result;
-  t.message = message;
+  t.result = refused ? kHttpError : result;
+  t.message = refused ? "the server answered " + std::to_string(t.status) : message;
 }
 
 // What curl's --retry takes for an accident.

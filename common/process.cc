@@ -28,15 +28,6 @@ void mask_stop_signals(int how) {
   check_error(pthread_sigmask(how, &set, nullptr), "pthread_sigmask");
 }
 
-// A descriptor below 3 that is closed would be given to the next socket, and whatever is printed
-// then would go to a client.
-void occupy_standard_descriptors() {
-  int fd = 0;
-  do fd = check(open("/dev/null", O_RDWR), "open /dev/null");
-  while (fd <= STDERR_FILENO);
-  close(fd);
-}
-
 // As many clients as we may; fewer is no reason not to start.
 void raise_descriptor_limit() {
   rlimit files{};
@@ -47,8 +38,15 @@ void raise_descriptor_limit() {
 
 }  // namespace
 
+void occupy_standard_descriptors(int access) {
+  int fd = 0;
+  do fd = check(open("/dev/null", access), "open /dev/null");
+  while (fd <= STDERR_FILENO);
+  close(fd);
+}
+
 void prepare_process() {
-  occupy_standard_descriptors();
+  occupy_standard_descriptors(O_RDWR);  // or what is printed would go to a client
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);
   mask_stop_signals(SIG_BLOCK);

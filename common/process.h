@@ -5,6 +5,10 @@
 
 #include "common/socket.h"
 
+// Opens /dev/null at whichever of the descriptors 0 to 2 are closed: the next socket would get
+// their numbers. `access` as for open(2): what is written into O_RDONLY fails.
+void occupy_standard_descriptors(int access);
+
 // Descriptors 0 to 2 are open, SIGPIPE and SIGHUP ignored, SIGTERM and SIGINT blocked (they come
 // through a descriptor, or to the library that unblocks them), as many descriptors as we may have.
 void prepare_process();

@@ -115,7 +115,7 @@ def raise_descriptor_limit(count: int) -> None:
     if hard < count + SPARE:
         sys.exit(f"{count} clients take {count + SPARE} descriptors per process, but the hard limit"
                  f" is {hard} (ulimit -Hn)")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    lab.raise_descriptor_limit()
 
 
 def main() -> int:
