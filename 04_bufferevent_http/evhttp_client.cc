@@ -18,13 +18,16 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 
 #include "03_libevent_raw/base.h"
 #include "04_bufferevent_http/command.h"
@@ -39,6 +42,8 @@
 namespace {
 
 constexpr std::size_t kMaxHead = 300 * 1024;  // as curl has it
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::chrono::seconds kContinueTime{1};  // that a server has to say it
 
 struct FreeHttp {
   void operator()(evdns_base* dns) const { evdns_base_free(dns, 0); }
@@ -54,6 +59,7 @@ struct Transfer {
   Base base;
   Owned<evdns_base> dns = {};
   Event timer = {};
+  Event patience = {};
   evdns_getaddrinfo_request* lookup = nullptr;  // under way
   Owned<evutil_addrinfo> addresses = {};
   Owned<evhttp_connection> connection = {};
@@ -61,6 +67,7 @@ struct Transfer {
   bool starting = false;      // an attempt that ends now has had no connection
   bool attempt_over = false;  // with this address; it may be before the loop runs
   bool finished = false;
+  bool awaits_continue = false;               // evhttp keeps the body back
   bool last_attempt = false;                  // what comes is printed, not tried again
   int error = -1;                             // an evhttp_request_error; -1: none was reported
   int status = 0;                             // of the answer; 0: its head has not come
@@ -77,7 +84,10 @@ void try_address(Transfer& t, const evutil_addrinfo& address);
 void call(Transfer& t);
 void request(Transfer& t);
 void add_headers(const Command& command, evkeyvalq* headers);
+bool expects_continue(const Command& command);
+bufferevent* wire(const Transfer& t);
 void on_input(evbuffer* input, const evbuffer_cb_info* change, void* transfer);
+void on_no_continue(evutil_socket_t, short, void* transfer);
 void on_body(evhttp_request* response, void* transfer);
 void decode(Transfer& t, std::string_view bytes);
 void print(Transfer& t, std::string_view bytes);
@@ -117,6 +127,7 @@ namespace {
 // Each step runs the loop until it has come to an end one way or the other.
 void run(Transfer& t) {
   t.timer = make_timer(t.base.get(), on_timeout, &t);
+  t.patience = make_timer(t.base.get(), on_no_continue, &t);
   if (t.command.max_time.count() != 0) start(t.timer, t.command.max_time);
   resolve(t);
   for (const evutil_addrinfo* next = t.addresses.get(); next != nullptr && !t.finished;
@@ -164,8 +175,9 @@ void try_address(Transfer& t, const evutil_addrinfo& address) {
   evhttp_connection_set_max_headers_size(connection, kMaxHead);
   // A server that refuses early may close while we still send: what it said is to be read.
   evhttp_connection_set_flags(connection, EVHTTP_CON_READ_ON_WRITE_ERROR);
-  evbuffer_add_cb(bufferevent_get_input(evhttp_connection_get_bufferevent(connection)), on_input,
-                  &t);
+  evbuffer_add_cb(bufferevent_get_input(wire(t)), on_input, &t);
+  t.awaits_continue = expects_continue(t.command);
+  if (t.awaits_continue) start(t.patience, kContinueTime);
   t.starting = true;
   t.attempt_over = false;
   t.command.rpc_upper ? call(t) : request(t);
@@ -238,8 +250,7 @@ void stop_sending(bufferevent* bev) {
 void on_input(evbuffer* input, const evbuffer_cb_info* change, void* arg) {
   Transfer& t = *static_cast<Transfer*>(arg);
   if (change->n_added == 0 || t.status != 0 || t.finished) return;
-  bufferevent* bev =
-      evhttp_connection_get_bufferevent(t.call ? t.call->connection : t.connection.get());
+  bufferevent* bev = wire(t);
   bufferevent_setwatermark(bev, EV_READ, 0, 0);
   while (t.status == 0) {
     const std::size_t size = evbuffer_get_length(input);
@@ -252,7 +263,7 @@ void on_input(evbuffer* input, const evbuffer_cb_info* change, void* arg) {
     evbuffer_copyout(input, head.data(), head.size());
     const ResponseHead found = parse_response_head(head);
     if (found.status == 0) return conclude(t, kWeirdReply, "not an HTTP reply");
-    if (found.status == 100 && expects_continue(t.command)) return;  // evhttp waits for it
+    if (found.status == 100 && std::exchange(t.awaits_continue, false)) return;  // evhttp's
     evbuffer_drain(input, head.size());
     if (found.status < 200 && found.status != 101) continue;  // interim: the answer is to come
     t.status = found.status;
@@ -261,6 +272,22 @@ void on_input(evbuffer* input, const evbuffer_cb_info* change, void* arg) {
     evbuffer_prepend(input, found.plain.data(), found.plain.size());
   }
   stop_sending(bev);
+}
+
+// A server that knows nothing of `Expect: 100-continue` says nothing. evhttp would wait for ever,
+// so the word comes from us.
+void on_no_continue(evutil_socket_t, short, void* arg) {
+  Transfer& t = *static_cast<Transfer*>(arg);
+  if (!t.awaits_continue || t.attempt_over) return;
+  bufferevent* bev = wire(t);
+  const bool listens = (bufferevent_get_enabled(bev) & EV_READ) != 0;
+  if (!listens) return start(t.patience, kContinueTime);  // not even the head has gone out
+  evbuffer_prepend(bufferevent_get_input(bev), kContinue.data(), kContinue.size());
+  bufferevent_trigger(bev, EV_READ, 0);
+}
+
+bufferevent* wire(const Transfer& t) {
+  return evhttp_connection_get_bufferevent(t.call ? t.call->connection : t.connection.get());
 }
 
 void on_body(evhttp_request* response, void* arg) {

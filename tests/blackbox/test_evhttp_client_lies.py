@@ -196,3 +196,18 @@ def test_a_user_without_a_password(launch):
     url = f"http://127.0.0.1:{server.http_port}/"
     assert run("-f", "-m", "5", "-u", "lab", url).returncode == 0
     assert run("-f", "-m", "5", "-u", "lab:x", url).returncode == 22
+
+
+@pytest.mark.parametrize("flags", [("-d", "abc"), ()], ids=["body", "none"])
+def test_a_server_that_does_not_know_expect(flags):
+    """Fails where the body is kept back until a server says 100 that never will."""
+    with scripted(OK) as (url, requests):
+        done = run("-m", "15", "-H", "Expect: 100-continue", *flags, url)
+        assert (done.returncode, done.stdout) == (0, b"ok")
+    assert requests[0].endswith(b"\r\n\r\n" + b"".join(flag.encode() for flag in flags[1:]))
+
+
+def test_a_server_that_says_continue_late():
+    """Fails where a 100 that comes behind the body is taken for the answer."""
+    with scripted(b"HTTP/1.1 100 Continue\r\n\r\n" + OK) as (url, _):
+        assert run("-m", "15", "-H", "Expect: 100-continue", "-d", "abc", url).stdout == b"ok"
