@@ -61,6 +61,12 @@ def why_no_tracing() -> str:
     return f"strace may not trace here: {run.stderr.strip().rpartition(': ')[2] or 'it is silent'}"
 
 
+def why_no_descriptors(count: int) -> str:
+    """Empty where a process may have that many; else one line that says how many it may."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return "" if hard >= count else f"{count} descriptors are needed, ulimit -Hn is {hard}"
+
+
 def raise_descriptor_limit() -> None:
     """The clients of one test need more descriptors than most shells allow."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -40,6 +40,12 @@ def pytest_addoption(parser):
     parser.addoption("--threads", type=int, default=1, help="--threads of every server")
 
 
+def pytest_configure():
+    if why := lab.why_no_descriptors(1024):
+        pytest.exit(why, returncode=2)
+    lab.raise_descriptor_limit()
+
+
 def chosen_stages(config) -> list[str]:
     """The stages to test, in order."""
     wanted = config.getoption("--stage") or os.environ.get("LAB_STAGES", "").split()
@@ -181,6 +187,12 @@ def pytest_runtest_makereport(item, call):
 def pytest_terminal_summary(terminalreporter):
     if "address" in lab.binary("").name and (why := lab.why_no_tracing()):
         terminalreporter.write_line(f"leaks are not looked for: {why}")
+
+
+def needs_descriptors(count: int) -> None:
+    """Skips a test that opens more of them than this shell may ever."""
+    if why := lab.why_no_descriptors(count):
+        pytest.skip(why)
 
 
 def comes_to_rest(server, timeout: float = 20.0) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import load
 import wire
-from conftest import eventually
+from conftest import comes_to_rest, eventually
 
 GRACE = 3.0
 MIB = 1 << 20
@@ -106,7 +106,7 @@ def test_a_partial_request_gets_until_grace(start):
     server = start("--grace", "1")
     with wire.connect(server) as client:
         client.send(load.HELLO[:-2])
-        time.sleep(0.1)
+        comes_to_rest(server)
         begin = time.monotonic()
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
@@ -121,7 +121,7 @@ def test_a_second_signal_ends_it(start, threads):
     clients = [wire.connect(server) for _ in range(8)]
     for client in clients:
         client.send(b"GET /hello")
-    time.sleep(0.2)
+    comes_to_rest(server)
     server.signal(signal.SIGTERM)
     time.sleep(0.3)
     assert server.process.poll() is None
@@ -151,7 +151,7 @@ def test_a_stalled_reader_gets_all_of_it(start):
     body = b"d" * (16 * MIB)
     with wire.connect(server) as client:
         client.sock.sendall(wire.request("POST", "/upper", body=body) + load.HELLO)
-        time.sleep(0.3)
+        comes_to_rest(server)
         server.signal(signal.SIGTERM)
         time.sleep(0.5)
         answers = wire.responses(client.read_to_eof())

@@ -174,6 +174,7 @@ def test_a_large_body_is_not_kept():
     (["--re", "POST", "http://a/"], 2, b"--request, --retry"),
     (["-X", "a\nb", "http://a/"], 2, rb"a\nb"),
     (["ftp://a/?u=http://b"], 1, b"ftp"),
+    (["http://[::1%25lo]/"], 3, b"%25lo"),  # libevent 2.1 knows no zones
     (["http://127.0.0.1:0/"], 7, b"port 0"),
 ], ids=lambda value: " ".join(value).replace("\n", " ")[:24] if isinstance(value, list) else "")
 def test_refused(flags, status, named):

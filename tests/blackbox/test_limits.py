@@ -12,7 +12,7 @@ import pytest
 
 import load
 import wire
-from conftest import comes_to_rest
+from conftest import comes_to_rest, needs_descriptors
 
 
 def limit(soft: int, hard: int):
@@ -64,7 +64,7 @@ def test_out_of_descriptors(plain):
         guest.data = load.HELLO[:-2]  # holds its descriptor until the second half of its request
     with load.Crowd(server, guests) as crowd:
         crowd.send_all()
-        time.sleep(0.3)
+        comes_to_rest(server)
         cpu, stop = server.cpu_seconds(), time.monotonic() + 1.5
         while time.monotonic() < stop:
             time.sleep(0.1)
@@ -79,11 +79,12 @@ def test_out_of_descriptors(plain):
 def test_a_descriptor_that_frees_is_used_at_once_and_after_a_while(plain):
     """Fails where the listener comes back only when a client of this server leaves: at ENFILE
     nobody here may ever leave. Here the limit itself is raised while the server is starved."""
+    needs_descriptors(4096)
     server = plain("--threads", "1", preexec=limit(32, 4096))
     wire.exchange(server, load.HELLO)  # its loop runs, and has the descriptors that it needs
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (server.descriptors() + 2, 4096))
     guests = [wire.connect(server) for _ in range(6)]
-    time.sleep(0.3)
+    comes_to_rest(server)
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (4096, 4096))
     for guest in guests:
         guest.send(load.HELLO)
@@ -95,6 +96,7 @@ def test_a_descriptor_that_frees_is_used_at_once_and_after_a_while(plain):
 def test_the_soft_limit_is_raised(start):
     """Fails on a server that makes do with the shell's soft limit: 200 clients need more than
     40."""
+    needs_descriptors(4096)
     server = start(preexec=limit(40, 4096))
     assert resource.prlimit(server.pid, resource.RLIMIT_NOFILE) == (4096, 4096)
     guests = [wire.connect(server) for _ in range(200)]

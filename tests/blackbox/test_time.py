@@ -13,7 +13,7 @@ import pytest
 
 import load
 import wire
-from conftest import eventually
+from conftest import comes_to_rest, eventually
 
 IDLE = 1.0
 LATE = 3.0  # how much later than due is still taken for on time
@@ -255,7 +255,7 @@ def test_waiting_costs_nothing(server):
     clients = [server.connect(port) for port in ("text", "http") for _ in range(100)]
     for sock in clients[::4]:
         sock.sendall(b"GET /he")
-    time.sleep(0.2)
+    comes_to_rest(server)
     before, cpu = wire.stats(server)["loop_wakeups"], server.cpu_seconds()
     time.sleep(1.5)
     wakeups = wire.stats(server)["loop_wakeups"] - before

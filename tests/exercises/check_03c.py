@@ -3,7 +3,7 @@
 import time
 
 import lab
-from clients import Unmet, ask_hello, closes_a_silent_client, require
+from clients import CannotLook, Unmet, ask_hello, closes_a_silent_client, require
 
 STAGE, MODEL = "03_libevent_raw", "01_plain_epoll"
 BINARIES = [STAGE, MODEL]
@@ -12,6 +12,8 @@ CROWD = 1500  # twice that many descriptors are open in this process and the ser
 
 def bytes_per_client(stage: str) -> float:
     """Resident memory that an idle connection costs."""
+    if why := lab.why_no_descriptors(CROWD + 100):
+        raise CannotLook(why)
     with lab.Server(stage) as server:
         with server.connect("http") as sock:
             ask_hello(sock)

@@ -18,6 +18,7 @@ import concurrent.futures
 import importlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -137,7 +138,10 @@ def verify_untouched(name: str, untouched: pathlib.Path) -> str:
 
 
 def verdict(result: subprocess.CompletedProcess, known: str) -> str:
-    return f"skipped, {lab.why_no_tracing()}" if result.returncode == NOT_KNOWN else known
+    """In a word; for what is not known, the first reason that was given."""
+    if result.returncode != NOT_KNOWN:
+        return known
+    return "skipped, " + re.search(r"(?m)^skipped .*\n(?: .*\n)* +(.*)", result.stdout)[1]
 
 
 def verify(names: list[str]) -> int:

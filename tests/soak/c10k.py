@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import pathlib
-import resource
 import socket
 import struct
 import sys
@@ -111,10 +110,8 @@ def measure(server, count: int) -> str:
 
 
 def raise_descriptor_limit(count: int) -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < count + SPARE:
-        sys.exit(f"{count} clients take {count + SPARE} descriptors per process, but the hard limit"
-                 f" is {hard} (ulimit -Hn)")
+    if why := lab.why_no_descriptors(count + SPARE):
+        sys.exit(f"{count} clients: {why}")
     lab.raise_descriptor_limit()
 
 
