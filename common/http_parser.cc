@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <string>
 #include <utility>
 
 #include "common/ascii.h"
@@ -20,14 +19,17 @@ namespace {
 
 enum : std::uint8_t { kToken = 1, kTarget = 2, kPath = 4, kHost = 8, kDigit = 16 };
 
-// token (RFC 9110, 5.6.2); visible ASCII for targets, without '?' for their path; reg-name
-// characters (RFC 3986, 3.2.2).
+// token (RFC 9110, 5.6.2); visible ASCII for targets, but a fragment is for the client alone;
+// without
+// '?' and the escapes' '%' for their path; reg-name characters (RFC 3986, 3.2.2).
 constexpr std::array<std::uint8_t, 256> make_classes() {
   std::array<std::uint8_t, 256> classes{};
   const auto mark = [&](std::string_view characters, std::uint8_t kind) {
     for (const char c : characters) classes[static_cast<unsigned char>(c)] |= kind;
   };
-  for (std::size_t c = 0x21; c <= 0x7e; ++c) classes[c] = c == '?' ? kTarget : kTarget | kPath;
+  for (std::size_t c = 0x21; c <= 0x7e; ++c) {
+    if (c != '#') classes[c] = c == '?' || c == '%' ? kTarget : kTarget | kPath;
+  }
   mark("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", kToken | kHost);
   mark("!#$%&'*+-.^_`|~", kToken);
   mark("-._~!$&'()*+,;=", kHost);
@@ -44,6 +46,20 @@ std::size_t span_of(std::uint8_t kind, const char* text) {
   const char* at = text;
   while (is(kind, *at)) ++at;
   return static_cast<std::size_t>(at - text);
+}
+
+std::size_t skip_escapes(std::uint8_t kind, const char* text, std::size_t size) {
+  while (text[size] == '%' && hex_value(text[size + 1]) >= 0 && hex_value(text[size + 2]) >= 0) {
+    size += 3;
+    size += span_of(kind, text + size);
+  }
+  return size;
+}
+
+// The same with %XX escapes between them. A '%' that begins none is where it ends.
+inline std::size_t escaped_span_of(std::uint8_t kind, const char* text) {
+  const std::size_t size = span_of(kind, text);
+  return text[size] == '%' ? skip_escapes(kind, text, size) : size;
 }
 
 bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
@@ -79,8 +95,11 @@ bool valid_address(std::string_view text) {
     return std::ranges::all_of(text.substr(1, dot - 1), [](char c) { return hex_value(c) >= 0; }) &&
            std::ranges::all_of(text.substr(dot + 1), in_text);
   }
+  std::array<char, INET6_ADDRSTRLEN> terminated{};
+  if (text.size() >= terminated.size()) return false;
+  text.copy(terminated.data(), text.size());
   in6_addr address;
-  return inet_pton(AF_INET6, std::string(text).c_str(), &address) == 1;
+  return inet_pton(AF_INET6, terminated.data(), &address) == 1;
 }
 
 // The size of the host that `value` begins with: an address in brackets, or a name with %XX
@@ -90,12 +109,7 @@ std::size_t host_size(std::string_view value) {
     const std::size_t end = value.find(']');
     return end != std::string_view::npos && valid_address(value.substr(1, end - 1)) ? end + 1 : 0;
   }
-  std::size_t size = span_of(kHost, value.data());
-  while (size + 2 < value.size() && value[size] == '%' && hex_value(value[size + 1]) >= 0 &&
-         hex_value(value[size + 2]) >= 0) {
-    size += 3 + span_of(kHost, value.data() + size + 3);
-  }
-  return size;
+  return escaped_span_of(kHost, value.data());
 }
 
 // uri-host [ ":" port ] (RFC 9110, section 7.2). Empty is allowed: a target without an authority.
@@ -211,7 +225,8 @@ int HttpParser::parse_request_line(std::string_view message, std::string_view li
   if (method == 0 || line.data()[method] != ' ') return 400;
   method_ = method_of(line.substr(0, method));
   line.remove_prefix(method + 1);
-  const std::size_t path = span_of(kPath, line.data());
+  const std::size_t path = escaped_span_of(kPath, line.data());
+  if (line.data()[path] == '%') return 400;
   const std::size_t target = path + span_of(kTarget, line.data() + path);
   if (target == 0 || line.data()[target] != ' ') return 400;
   if (target > kMaxTarget) return 414;
@@ -283,11 +298,7 @@ int HttpParser::parse_field_line(std::string_view message, std::string_view line
       if (equals_ignoring_case(name, "content-length")) return parse_content_length(value);
       break;
     case 17:
-      if (!equals_ignoring_case(name, "transfer-encoding")) break;
-      transfer_encoding_ =
-          transfer_encoding_ == Encoding::none && equals_ignoring_case(value, "chunked")
-              ? Encoding::chunked
-              : Encoding::unknown;
+      if (equals_ignoring_case(name, "transfer-encoding")) parse_transfer_encoding(value);
       break;
     default:
       break;
@@ -307,6 +318,25 @@ int HttpParser::parse_content_length(std::string_view value) {
   return 0;
 }
 
+// A list of codings, on one line or several. Where chunked is not the last, or stands twice, nobody
+// can say where the body ends (RFC 9112, sections 6.3 and 7.1).
+void HttpParser::parse_transfer_encoding(std::string_view value) {
+  for (std::size_t at = 0; at <= value.size();) {
+    const std::size_t comma = std::min(value.find(',', at), value.size());
+    const std::string_view coding = trim(value.substr(at, comma - at));
+    const bool first = transfer_encoding_ == Encoding::none;
+    at = comma + 1;
+    if (coding.empty() || !is(kToken, coding.front()) ||
+        (!first && transfer_encoding_ != Encoding::unknown)) {
+      transfer_encoding_ = Encoding::endless;
+    } else if (equals_ignoring_case(coding, "chunked")) {
+      transfer_encoding_ = first ? Encoding::chunked : Encoding::unknown_in_chunks;
+    } else {
+      transfer_encoding_ = Encoding::unknown;
+    }
+  }
+}
+
 void HttpParser::parse_connection(std::string_view value) {
   while (!value.empty()) {
     const std::size_t comma = std::min(value.find(','), value.size());
@@ -323,7 +353,8 @@ int HttpParser::check_head() const {
   if (!host_ && minor_ > 0) return 400;
   if (transfer_encoding_ == Encoding::none) return 0;
   if (length_ || minor_ == 0) return 400;
-  return transfer_encoding_ == Encoding::chunked ? 0 : 501;
+  if (transfer_encoding_ == Encoding::chunked) return 0;
+  return transfer_encoding_ == Encoding::unknown_in_chunks ? 501 : 400;
 }
 
 Request HttpParser::request(std::string_view message) const {
@@ -392,6 +423,17 @@ int ChunkedDecoder::parse_trailer_line(std::string_view line) {
   return name == 0 || name == line.size() || line[name] != ':' ? 400 : 0;
 }
 
+// A quoted value that is not closed is none: what it would swallow is for another parser a line
+// end.
+bool closes_its_quotes(std::string_view extensions) {
+  bool quoted = false;
+  for (std::size_t at = 0; at < extensions.size(); ++at) {
+    if (extensions[at] == '"') quoted = !quoted;
+    if (extensions[at] == '\\' && quoted) ++at;
+  }
+  return !quoted;
+}
+
 // 1*HEXDIG [ BWS ";" anything ]. A size is cut off where it exceeds what is left of --max-body: it
 // cannot overflow.
 int ChunkedDecoder::parse_size_line(std::string_view line) {
@@ -402,7 +444,7 @@ int ChunkedDecoder::parse_size_line(std::string_view line) {
   }
   if (digits == 0) return 400;
   const std::string_view rest = line.substr(digits);
-  if (!rest.empty() && !trim(rest).starts_with(';')) return 400;
+  if (!rest.empty() && (!trim(rest).starts_with(';') || !closes_its_quotes(rest))) return 400;
   extensions_ += static_cast<std::uint32_t>(rest.size());
   if (extensions_ > kMaxExtensions) return 400;
   if (size > room_) return 413;

@@ -4,8 +4,9 @@
 // requests are smuggled.
 //
 // No I/O, no allocation, no copy: the parser is shown the bytes from the message's start, remembers
-// how far it has looked, and answers with views into them. Showing it one byte more at a time costs
-// the same as showing it everything at once, and gives the same answer.
+// how far it has looked for a line's end, and answers with views into them. Showing it one byte more
+// at a time gives the same answer as showing it everything at once, and costs a call more for each:
+// linear, not quadratic.
 
 #include <cstddef>
 #include <cstdint>
@@ -71,7 +72,8 @@ class HttpParser {
     std::string_view of(std::string_view message) const { return {message.data() + at, size}; }
   };
   static inline Slice slice(std::string_view message, std::string_view part);
-  enum class Encoding : std::uint8_t { none, chunked, unknown };
+  // chunked last, and an unknown coding before it; `endless`: no list that can be followed.
+  enum class Encoding : std::uint8_t { none, chunked, unknown, unknown_in_chunks, endless };
   enum class Expect : std::uint8_t { none, continue_, unknown };
 
   // Inline, and defined where they are used: each has one caller, on the path of every request.
@@ -81,6 +83,7 @@ class HttpParser {
   inline int parse_version(std::string_view version);
   inline int parse_field_line(std::string_view message, std::string_view line);
   int parse_content_length(std::string_view value);
+  void parse_transfer_encoding(std::string_view value);
   void parse_connection(std::string_view value);
   void parse_expect(std::string_view value);
   inline int check_head() const;

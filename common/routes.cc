@@ -43,6 +43,14 @@ std::optional<std::string_view> text_of(std::string_view query) {
   return std::nullopt;
 }
 
+// What the %XX at the front of `text` stands for; -1 where none stands there.
+int escaped_byte(std::string_view text) {
+  if (text.size() < 3 || text[0] != '%') return -1;
+  const int high = hex_value(text[1]);
+  const int low = hex_value(text[2]);
+  return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
 // Form decoding: '+' is a space, %XX a byte. False on an escape that is none.
 bool unescape(std::string_view text, std::string& out) {
   out.clear();
@@ -51,9 +59,9 @@ bool unescape(std::string_view text, std::string& out) {
       out.push_back(text[i] == '+' ? ' ' : text[i]);
       continue;
     }
-    if (i + 2 >= text.size() || hex_value(text[i + 1]) < 0 || hex_value(text[i + 2]) < 0)
-      return false;
-    out.push_back(static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2])));
+    const int byte = escaped_byte(text.substr(i));
+    if (byte < 0) return false;
+    out.push_back(static_cast<char>(byte));
     i += 2;
   }
   return true;
@@ -110,11 +118,22 @@ constexpr std::array<Route, 5> kRoutes = {{
     {"/stats", kAllowGet, stats, nullptr},
 }};
 
-const Route* find_route(std::string_view path) {
-  for (const Route& route : kRoutes) {
-    if (route.path == path) return &route;
+// What needs no escape is the same with one: %68 is "h", but %2F is not "/" (RFC 3986, 6.2.2.2).
+bool names(std::string_view path, std::string_view route) {
+  for (const char wanted : route) {
+    const int byte = wanted != '/' ? escaped_byte(path) : -1;
+    if (byte != wanted && !path.starts_with(wanted)) return false;
+    path.remove_prefix(byte == wanted ? 3 : 1);
   }
-  return nullptr;
+  return path.empty();
+}
+
+const Route* find_route(std::string_view path) {
+  auto route = std::ranges::find(kRoutes, path, &Route::path);
+  if (route == kRoutes.end() && path.find('%') != std::string_view::npos) {
+    route = std::ranges::find_if(kRoutes, [&](const Route& r) { return names(path, r.path); });
+  }
+  return route != kRoutes.end() ? &*route : nullptr;
 }
 
 Handler handler_of(const Route& route, Method method) {
@@ -142,8 +161,8 @@ Response not_allowed(std::string_view allow) {
 // `route`: of the request's path, or nullptr.
 std::optional<Response> refuse(const Request& request, const Route* route, const App& app) {
   if (request.method == Method::unknown) return error_response(501);
-  if (!app.credentials.empty() && request.path != "/hello" &&
-      !authorized(request.authorization, app.credentials)) {
+  const bool open = route != nullptr && route->path == "/hello";
+  if (!app.credentials.empty() && !open && !authorized(request.authorization, app.credentials)) {
     Response response = error_response(401);
     response.more = "WWW-Authenticate: Basic realm=\"reactor lab\", charset=\"UTF-8\"\r\n";
     return response;

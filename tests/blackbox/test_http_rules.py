@@ -76,6 +76,11 @@ CASES = {
     "two-spaces": (get(line=b"GET  /hello HTTP/1.1"), 400, CLOSED),
     "tab-for-space": (get(line=b"GET\t/hello HTTP/1.1"), 400, CLOSED),
     "space-at-end": (get(line=b"GET /hello HTTP/1.1 "), 400, CLOSED),
+    "escaped-path": (get(line=b"GET /%68ell%6F HTTP/1.1"), 200, KEPT),
+    "escaped-slash": (get(line=b"GET /%2Fhello HTTP/1.1"), 404, KEPT),
+    "bad-escape": (get(line=b"GET /%zz HTTP/1.1"), 400, CLOSED),
+    "cut-escape": (get(line=b"GET /hello%6 HTTP/1.1"), 400, CLOSED),
+    "fragment": (get(line=b"GET /hello#x HTTP/1.1"), 400, CLOSED),
     "space-in-target": (get(line=b"GET /hel lo HTTP/1.1"), 400, CLOSED),
     "tls-hello": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, CLOSED),
     # Methods
@@ -95,13 +100,17 @@ CASES = {
     # Transfer-Encoding
     "te": (chunks(wire.chunked(b"abc", b"d" * 20)), 200, KEPT),
     "te-case": (post(b"Transfer-Encoding: ChunKed", body=b"0\r\n\r\n"), 200, KEPT),
-    "te-gzip": (post(b"Transfer-Encoding: gzip"), 501, CLOSED),
-    "te-list": (post(b"Transfer-Encoding: gzip, chunked"), 501, CLOSED),
-    "te-twice-in-a-line": (post(b"Transfer-Encoding: chunked, chunked"), 501, CLOSED),
-    "te-twice": (post(*[b"Transfer-Encoding: chunked"] * 2), 501, CLOSED),
-    "te-empty": (post(b"Transfer-Encoding:"), 501, CLOSED),
-    "te-parameter": (post(b"Transfer-Encoding: chunked;q=1"), 501, CLOSED),
-    "te-prefix": (post(b"Transfer-Encoding: xchunked"), 501, CLOSED),
+    "te-unknown": (post(b"Transfer-Encoding: gzip, chunked"), 501, CLOSED),
+    "te-unknown-in-lines": (post(b"Transfer-Encoding: gzip", b"Transfer-Encoding: chunked"), 501,
+                            CLOSED),
+    "te-gzip": (post(b"Transfer-Encoding: gzip"), 400, CLOSED),
+    "te-identity": (post(b"Transfer-Encoding: identity"), 400, CLOSED),
+    "te-not-last": (post(b"Transfer-Encoding: chunked, gzip"), 400, CLOSED),
+    "te-twice-in-a-line": (post(b"Transfer-Encoding: chunked, chunked"), 400, CLOSED),
+    "te-twice": (post(*[b"Transfer-Encoding: chunked"] * 2), 400, CLOSED),
+    "te-empty": (post(b"Transfer-Encoding:"), 400, CLOSED),
+    "te-parameter": (post(b"Transfer-Encoding: chunked;q=1"), 400, CLOSED),
+    "te-prefix": (post(b"Transfer-Encoding: xchunked"), 400, CLOSED),
     "te-and-length": (post(b"Transfer-Encoding: chunked", b"Content-Length: 5"), 400, CLOSED),
     "length-and-te": (post(b"Content-Length: 5", b"Transfer-Encoding: chunked"), 400, CLOSED),
     "te-1.0": (post(b"Transfer-Encoding: chunked", version=b"1.0"), 400, CLOSED),
@@ -154,6 +163,7 @@ CASES = {
     "chunk-data-lf": (chunks(b"3\r\nabc\n0\r\n\r\n"), 400, CLOSED),
     "chunk-too-much-data": (chunks(b"3\r\nabcd\r\n0\r\n\r\n"), 400, CLOSED),
     "chunk-extension-control": (chunks(b"3;a\x01\r\nabc\r\n0\r\n\r\n"), 400, CLOSED),
+    "chunk-extension-open-quote": (chunks(b'3;a="b\r\nabc\r\n0\r\n\r\n'), 400, CLOSED),
     "chunk-overflow": (chunks(b"1" + b"0" * 16 + b"3\r\nabc\r\n0\r\n\r\n"), 413, CLOSED),
     "trailer-space": (chunks(b"0\r\nX : y\r\n\r\n"), 400, CLOSED),
     "trailer-no-colon": (chunks(b"0\r\nX\r\n\r\n"), 400, CLOSED),
@@ -223,7 +233,7 @@ def test_the_body_is_what_was_framed(server):
     body = bytes(range(256)) * 9
     framed = [
         post(b"Content-Length: %d" % len(body), body=body),
-        chunks(wire.chunked(body[:1], body[1:700], body[700:], extension=b';e="\\"\r"'[:4])),
+        chunks(wire.chunked(body[:1], body[1:700], body[700:], extension=b';e="\\";"')),
         chunks(wire.chunked(*wire.byte_by_byte(body), trailer=b"T: r\r\n")),
     ]
     for pieces in ([b"".join(framed)], wire.random_split(b"".join(framed), random.Random(3), 60)):
@@ -266,7 +276,7 @@ def test_nothing_is_answered_behind_close(server):
     (post(b"Content-Length: 9999999999"), 413),
     (get(line=b"GET /" + b"a" * 9000 + b" HTTP/1.1"), 414),
     (get(b"X: " + b"a" * 20000), 431),
-    (post(b"Transfer-Encoding: gzip"), 501),
+    (post(b"Transfer-Encoding: gzip, chunked"), 501),
 ], ids=["505", "400", "413", "414", "431", "501"])
 def test_a_refusal_survives_what_is_still_sent(server, refused, status):
     """Fails on a server that closes with unread input: the reset that follows takes the status

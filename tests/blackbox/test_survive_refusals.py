@@ -17,7 +17,7 @@ REFUSED = {
     413: (HEAD + b"Content-Length: 99999999\r\n\r\n", b"body" * 16384),
     414: (b"GET /" + b"l" * 9000, b"o" * 65536),
     431: (HEAD + b"X: y\r\n" * 3000, b"X: y\r\n" * 10_000),
-    501: (HEAD + b"Transfer-Encoding: gzip\r\n\r\n", b"z" * 65536),
+    501: (HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n", b"z" * 65536),
     505: (b"GET / HTTP/2.0\r\n\r\n", b"SM\r\n\r\n" * 10_000),
 }
 statuses = pytest.mark.parametrize("status", REFUSED)

@@ -52,7 +52,8 @@ extern "C" void free(void* block) {
 
 namespace {
 
-constexpr std::string_view kHello = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+constexpr std::string_view kHello =
+    "GET /%68ello HTTP/1.1\r\nHost: [2001:db8:0:0:0:0:0:1]:8001\r\n\r\n";
 constexpr std::string_view kUpper =
     "POST /upper HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
 constexpr std::string_view kQuery = "GET /upper?text=abc%20d HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -96,6 +96,10 @@ TEST(Chunked, Extensions) {
   check("5;a=b;c=\"d e\"\r\nhello\r\n0;last\r\n\r\n", "hello");
   check("5 \t;a\r\nhello\r\n0\r\n\r\n", "hello");
   check("5;\r\nhello\r\n0\r\n\r\n", "hello");
+  check("5;a=\"b;\\\"c\\\\\";d\r\nhello\r\n0\r\n\r\n", "hello");
+  check("5;a=\\\"b\"\r\nhello\r\n0\r\n\r\n", "hello");
+  check("5;a=\"b\r\nhello\r\n0\r\n\r\n", "400");
+  check("5;a=\"b\\\"\r\nhello\r\n0\r\n\r\n", "400");
   check("5;a\nhello\r\n0\r\n\r\n", "400");
   check("5;a\rb\r\nhello\r\n0\r\n\r\n", "400");
   check(std::string("5;a\0b\r\nhello\r\n0\r\n\r\n", 19), "400");
