@@ -27,8 +27,7 @@ ALL_FLAGS := -std=c++20 $(WARNINGS) $(CXXFLAGS) -pthread -I. -I$(OBJ)/gen \
 once         = $(eval $(1) := $(shell $(2)))$($(1))
 EVENT_CFLAGS = $(call once,EVENT_CFLAGS,pkg-config --cflags libevent_core)
 EVENT_LIBS   = $(call once,EVENT_LIBS,pkg-config --libs libevent_core)
-# Not libevent_pthreads.pc: it asks for -levent, which is core and extra once more.
-HTTP_LIBS    = $(call once,HTTP_LIBS,pkg-config --libs libevent_core libevent_extra) -levent_pthreads
+HTTP_LIBS    = $(call once,HTTP_LIBS,pkg-config --libs libevent_core libevent_extra)
 
 COMMON_OBJ := $(patsubst %.cc,$(OBJ)/%.o,$(wildcard common/*.cc))
 BINARIES   := $(STAGES:%=$(BIN)/%) $(BIN)/evhttp_server $(BIN)/evhttp_client
@@ -42,7 +41,7 @@ $(BIN)/03_libevent_raw: $(OBJ)/03_libevent_raw/server.o $(OBJ)/03_libevent_raw/b
 $(BIN)/04_bufferevent_http: $(OBJ)/04_bufferevent_http/server.o $(OBJ)/03_libevent_raw/base.o
 $(BIN)/03_libevent_raw $(BIN)/04_bufferevent_http: LIBS = $(EVENT_LIBS)
 $(BIN)/evhttp_server: $(addprefix $(OBJ)/,04_bufferevent_http/evhttp_server.o \
-  04_bufferevent_http/evhttp_message.o \
+  04_bufferevent_http/evhttp_message.o 04_bufferevent_http/guard.o \
   04_bufferevent_http/upper_rpc.o 03_libevent_raw/base.o)
 $(BIN)/evhttp_client: $(addprefix $(OBJ)/,04_bufferevent_http/evhttp_client.o \
   04_bufferevent_http/command.o 04_bufferevent_http/evhttp_message.o \

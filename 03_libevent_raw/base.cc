@@ -38,8 +38,8 @@ void counting_free(void* block) {
   std::free(block);
 }
 
-// select(2) has no place for a descriptor beyond its set: libevent would write behind it, or be
-// ended by the C library. Out of descriptors a server only has to wait.
+// libevent's sets for select(2) grow, but a C library that checks (_FORTIFY_SOURCE) ends the process
+// where FD_SET is given a descriptor beyond FD_SETSIZE. Out of descriptors a server only has to wait.
 void limit_descriptors(rlim_t most) {
   rlimit files{};
   check(getrlimit(RLIMIT_NOFILE, &files), "getrlimit");
@@ -73,7 +73,6 @@ Base make_base(const Options& options) {
       event_config_avoid_method(config.get(), other);
     }
   }
-  // Only where a descriptor is never on the tree twice under two numbers: ours are not.
   if (options.has("changelist"))
     event_config_set_flag(config.get(), EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
   Base base(check(event_base_new_with_config(config.get()), "event_base_new_with_config"));
@@ -87,7 +86,11 @@ std::vector<StageFlag> libevent_flags(std::vector<StageFlag> own) {
   static constexpr std::string_view kBackends[] = {"epoll", "poll", "select"};
   const StageFlag flags[] = {
       {"backend", "NAME", "what libevent waits with", kBackends},
-      {"changelist", nullptr, "libevent collects changes, epoll_ctl is called before waiting only"},
+      // With several loops our listeners are duplicates, which is what it must not see (event.h).
+      {.name = "changelist",
+       .argument = nullptr,
+       .help = "libevent collects changes, epoll_ctl is called before waiting only",
+       .one_loop_only = true},
       // The table of what libevent has seen is the process's, and only locks would make it the
       // loops'.
       {.name = "libevent-debug",

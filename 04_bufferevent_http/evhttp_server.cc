@@ -2,13 +2,13 @@
 //
 // New here: evhttp reads, parses and frames; we get complete requests and hand back complete
 // answers. The application is the same (routes.h): one application, two HTTP engines. Around it
-// stands what evhttp leaves to its user: one deadline for a whole request, a bound for what a
-// client may send ahead, and closing without losing the last word.
+// stands what evhttp leaves to its user: a guard that reads along and refuses what could be read in
+// two ways, one deadline for a whole request, a bound for what a client may send ahead, and closing
+// without losing the last word.
 //
-// Not here, on purpose: the text port; the shared parser and its strictness, 408 and 431
-// (notes/05_evhttp.md lists what evhttp does instead); TLS.
+// Not here, on purpose: the text port; TLS. What evhttp does otherwise stands in
+// notes/05_evhttp.md.
 
-#include <event2/thread.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -17,8 +17,10 @@
 
 #include "03_libevent_raw/base.h"
 #include "04_bufferevent_http/evhttp_message.h"
+#include "04_bufferevent_http/guard.h"
 #include "04_bufferevent_http/upper_rpc.h"
 #include "common/deadlines.h"
+#include "common/http_response.h"
 #include "common/serve.h"
 
 namespace {
@@ -36,9 +38,12 @@ struct Connection {
   bufferevent* bev;      // evhttp's; null: evhttp has closed, and the client is heard out
   bool started = false;  // bytes of a request have come that was not answered yet
   bool owed = false;     // an answer is on its way out
-  bool refused = false;  // by evhttp itself: it will close, with input still to come
-  UniqueFd socket = {};  // once evhttp has closed: ours, until the client has been heard out
-  Event rest = {};       // what it still sends
+  bool refused = false;  // without us: it will be closed, with input still to come
+  std::optional<Guard> guard = {};
+  int verdict = 0;           // the guard's: refuse what comes behind the answers that are due
+  std::size_t answered = 0;  // of the requests that the guard let pass
+  UniqueFd socket = {};      // once evhttp has closed: ours, until the client has been heard out
+  Event rest = {};           // what it still sends
   Deadlines<Connection>::Place place = {};
 };
 
@@ -69,6 +74,9 @@ void on_request(evhttp_request* message, void* loop);
 evhttp_connection* connection_of(const Connection& c);
 bool is_last_answer(const Connection& c);
 void on_input(evbuffer* input, const evbuffer_cb_info* change, void* c);
+void show_to_guard(Connection& c, evbuffer* input, std::size_t count);
+void refuse(Connection& c, int status);
+void on_refused(bufferevent*, void* connection);
 bool is_refusal(evbuffer* output);
 void on_output(evbuffer* output, const evbuffer_cb_info* change, void* c);
 void on_time_up(Connection& c);
@@ -91,14 +99,14 @@ void call(evutil_socket_t, short, void* loop) {
 
 int main(int argc, char** argv) {
   prepare_libevent();
-  check(evthread_use_pthreads(), "evthread_use_pthreads");
-  return serve(argc, argv,
-               {.name = "evhttp_server",
-                .number = 5,
-                .text = false,
-                .flags = libevent_flags(),
-                .gauges = kLibeventGauges},
-               Signals::by_stage, run);
+  return serve(
+      argc, argv,
+      {.name = "evhttp_server",
+       .number = 5,
+       .text = false,
+       .flags = libevent_flags({{"no-guard", nullptr, "let evhttp alone judge what comes"}}),
+       .gauges = kLibeventGauges},
+      Signals::by_stage, run);
 }
 
 namespace {
@@ -109,8 +117,8 @@ void run(Worker& worker) {
   configure(loop);
   loop.rpc.emplace(base);
   loop.signals = add_stop_events(base, worker, call<on_signal>, &loop);
-  // Not evhttp_bind_socket_with_handle: it would set SO_REUSEADDR only, know one address per name
-  // and bind a second time for a second loop.
+  // Not evhttp_bind_socket_with_handle: it sets SO_KEEPALIVE, listens with a backlog of 128, knows
+  // one address per name, and would bind a second time for a second loop.
   loop.listener = check(
       evhttp_accept_socket_with_handle(loop.http.get(), worker.take_listener(kHttp).release()),
       "evhttp_accept_socket_with_handle");
@@ -147,6 +155,9 @@ bufferevent* on_acceptable(event_base* base, void* arg) {
   if (bev == nullptr) return nullptr;  // no memory: evhttp tries itself, on_request refuses
   loop.worker.read_clock();
   Connection& c = loop.deadlines.add({loop, bev});
+  if (!loop.worker.options.has("no-guard")) {
+    c.guard.emplace(loop.worker.context.pool, loop.worker.options.max_body);
+  }
   loop.by_bev.emplace(bev, &c);
   loop.worker.admission.entered();
   evbuffer_add_cb(bufferevent_get_input(bev), on_input, &c);
@@ -201,8 +212,40 @@ void on_input(evbuffer* input, const evbuffer_cb_info* change, void* arg) {
   c.loop.worker.stats.bytes_in.add(change->n_added);
   if (change->n_added == 0) return;
   c.started = true;
+  if (c.guard && c.verdict == 0) show_to_guard(c, input, change->n_added);
   const std::size_t most = c.loop.worker.options.max_body + kAhead;
   if (evbuffer_get_length(input) > most) bufferevent_disable(c.bev, EV_READ);
+}
+
+// Called before evhttp may look at what has come.
+void show_to_guard(Connection& c, evbuffer* input, std::size_t count) {
+  std::string bytes(count, '\0');
+  evbuffer_ptr at{};
+  evbuffer_ptr_set(input, &at, evbuffer_get_length(input) - count, EVBUFFER_PTR_SET);
+  evbuffer_copyout_from(input, &at, bytes.data(), bytes.size());
+  c.verdict = c.guard->look(bytes);
+  if (c.verdict != 0 && c.answered == c.guard->complete()) refuse(c, c.verdict);
+}
+
+// Says no in evhttp's place. What has come is thrown away, and evhttp is not called any more.
+void refuse(Connection& c, int status) {
+  evbuffer* input = bufferevent_get_input(c.bev);
+  evbuffer_drain(input, evbuffer_get_length(input));
+  bufferevent_setcb(
+      c.bev, nullptr, on_refused,
+      [](bufferevent* bev, short, void* connection) { on_refused(bev, connection); },
+      connection_of(c));
+  bufferevent_disable(c.bev, EV_READ);
+  bufferevent_enable(c.bev, EV_WRITE);
+  Context& context = c.loop.worker.context;
+  Buffer out(context.pool);
+  render(out, error_response(status), context.date, ConnectionOption::close, c.guard->is_head());
+  bufferevent_write(c.bev, out.view().data(), out.size());
+}
+
+// The refusal has gone out, or cannot.
+void on_refused(bufferevent*, void* connection) {
+  evhttp_connection_free(static_cast<evhttp_connection*>(connection));  // on_close
 }
 
 // Does an answer of 400 or above begin here?
@@ -211,7 +254,7 @@ bool is_refusal(evbuffer* output) {
   return evbuffer_copyout(output, head.data(), head.size()) == 10 && head[9] >= '4';
 }
 
-// Its own errors evhttp answers without asking us: 400, 413, 417, 501.
+// Errors are answered without asking us: by evhttp, and by the guard.
 void on_output(evbuffer* output, const evbuffer_cb_info* change, void* arg) {
   Connection& c = *static_cast<Connection*>(arg);
   c.loop.worker.stats.bytes_out.add(change->n_deleted);
@@ -223,6 +266,8 @@ void on_output(evbuffer* output, const evbuffer_cb_info* change, void* arg) {
   if (!std::exchange(c.owed, false)) return;  // a 100 has gone out, or a refusal
   c.loop.worker.read_clock();
   c.loop.deadlines.restart_clock(c);
+  ++c.answered;
+  if (c.verdict != 0 && c.answered == c.guard->complete()) refuse(c, c.verdict);
 }
 
 // If what it waited for is there, it is we who are late: one last look, not judged by the clock.
@@ -230,6 +275,8 @@ void on_time_up(Connection& c) {
   if (c.bev == nullptr) return c.loop.deadlines.close(c);
   const bool owes = evbuffer_get_length(bufferevent_get_output(c.bev)) != 0;
   if (is_ready(bufferevent_getfd(c.bev), owes) && c.loop.deadlines.last_look(c)) return;
+  const bool half = c.guard && c.started && !c.owed && !c.refused;
+  if (half && c.loop.deadlines.linger(c)) return refuse(c, 408);
   evhttp_connection_free(connection_of(c));  // on_close
 }
 
@@ -288,7 +335,9 @@ void listen(Loop& loop, bool on) {
   on ? evconnlistener_enable(listener) : evconnlistener_disable(listener);
 }
 
-// Once per batch while draining, because evhttp does not say when an answer has gone out.
+// Once per batch while draining. evhttp says of a request when its answer has gone out, if asked
+// (evhttp_request_set_on_complete_cb); but an idle connection has no request, and of its own
+// refusals it says nothing.
 void drain(Loop& loop) {
   std::vector<evhttp_connection*> idle;  // freeing one takes it out of the table
   for (const auto& [bev, c] : loop.by_bev) {

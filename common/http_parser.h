@@ -4,9 +4,9 @@
 // requests are smuggled.
 //
 // No I/O, no allocation, no copy: the parser is shown the bytes from the message's start, remembers
-// how far it has looked for a line's end, and answers with views into them. Showing it one byte more
-// at a time gives the same answer as showing it everything at once, and costs a call more for each:
-// linear, not quadratic.
+// how far it has looked for a line's end, and answers with views into them. Showing it one byte
+// more at a time gives the same answer as showing it everything at once, and costs a call more for
+// each: linear, not quadratic.
 
 #include <cstddef>
 #include <cstdint>

@@ -30,9 +30,9 @@ everything is done by hand. `make api` writes this page from the sources and fro
 **Threads.** *own* means: called by the thread that runs the base only. Nothing in these sources
 shares a base, so that is all there is. libevent could do more: after `evthread_use_pthreads()` a
 base and the events on it may be used by any thread (it takes a lock each time), a bufferevent with
-`BEV_OPT_THREADSAFE` and an evbuffer after `evbuffer_enable_locking()` as well; evhttp, evdns's
-answers and evrpc never, they have no locks of their own. *start* means: before the first base is
-made. *any* means: touches nothing that is shared.
+`BEV_OPT_THREADSAFE` and an evbuffer after `evbuffer_enable_locking()` as well; evdns takes a lock
+of its own, evhttp and evrpc have none. *start* means: before the first base is made. *any* means:
+touches nothing that is shared.
 
 """
 

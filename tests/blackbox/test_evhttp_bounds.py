@@ -22,10 +22,10 @@ HELLO = load.HELLO
 LAST = wire.request("GET", "/hello", "Connection: close")
 
 
-@pytest.fixture
-def evhttp(launch):
-    """evhttp(*flags) -> a running evhttp_server."""
-    return functools.partial(launch, "evhttp_server")
+@pytest.fixture(params=[(), ("--no-guard",)], ids=["guarded", "bare"])
+def evhttp(launch, request):
+    """evhttp(*flags) -> a running evhttp_server, with its guard and without."""
+    return functools.partial(launch, "evhttp_server", *request.param)
 
 
 def test_a_batch_is_not_one_turn_of_the_loop(evhttp):
@@ -139,10 +139,13 @@ def test_fin_behind_a_large_post(evhttp):
 
 
 def test_a_tls_hello_is_closed(evhttp):
-    """Fails without a deadline: a line that has no end is waited for. The stages say 400 at the
+    """Fails without a deadline: a line that has no end is waited for. The guard says 400 at the
     first byte that no request line can have; evhttp looks at whole lines."""
-    with wire.connect(evhttp("--idle-timeout", "1")) as client:
+    server = evhttp("--idle-timeout", "1")
+    with wire.connect(server) as client:
         client.send(bytes.fromhex("16030100f8010000f4030300") + bytes(200))
+        if "--no-guard" not in server.command:
+            assert client.read_response().status == 400
         client.expect_eof()
 
 

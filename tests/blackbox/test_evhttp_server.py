@@ -92,7 +92,7 @@ def test_limits(evhttp):
     chunked = wire.request("POST", "/echo", "Transfer-Encoding: chunked") + filler
     assert wire.ask(server, chunked).status == 413
     assert wire.ask(server, wire.request("GET", "/hello", "A: " + "x" * 15000)).status == 200
-    assert wire.ask(server, wire.request("GET", "/hello", "A: " + "x" * 30000)).status == 400
+    assert wire.ask(server, wire.request("GET", "/hello", "A: " + "x" * 30000)).status == 431
 
 
 def test_idle_connections_are_closed(evhttp):

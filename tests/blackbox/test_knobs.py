@@ -145,6 +145,7 @@ def test_not_without_libevent(name, flag):
 
 
 @pytest.mark.parametrize("flags", [("--backend", "kqueue"), ("--libevent-debug", "--threads", "2"),
+                                   ("--changelist", "--threads", "2"),
                                    ("--heartbeat", "0")], ids=" ".join)
 def test_bad_values(flags):
     """Fails where a value is taken that cannot work."""

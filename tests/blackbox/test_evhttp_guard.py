@@ -1,0 +1,115 @@
+"""evhttp_server behind its guard: what two parsers could read differently is refused.
+
+The cases are those of the stages (test_http_rules.py); what evhttp does otherwise with what the
+guard lets pass stands in EVHTTPS_OWN, and is framed alike.
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+import wire
+from test_http_rules import CASES, CLOSED, KEPT, PROBE, chunks, get, pieces_of, post
+
+EVHTTPS_OWN = {
+    # evhttp speaks HTTP/1.0 to 1.0, and says what version it was asked in.
+    "1.0": None, "host-missing-1.0": None, "1.2": None, "1.9": None,
+    # It takes itself for a proxy, and closes without saying so.
+    "absolute-form": None,
+    # Its own refusals close.
+    "unknown-method": (501, CLOSED), "unknown-method-with-body": (501, CLOSED),
+    "method-case": (501, CLOSED), "empty-line-first": (400, CLOSED),
+    # It knows no chunk extension: that is no size to it.
+    "chunk-extension": (413, CLOSED), "extension-body-limit": (413, CLOSED),
+    # The guard's refusals close, too.
+    "expect-other": (417, CLOSED), "expect-other-with-body": (417, CLOSED),
+    # It looks for nothing but "close", alone.
+    "close-in-a-list": (200, KEPT), "keep-alive-and-close": (200, KEPT),
+}
+
+
+@pytest.fixture(name="guarded")
+def start_guarded(launch):
+    return launch("evhttp_server")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if EVHTTPS_OWN.get(case, True)])
+def test_rule(guarded, case):
+    """Fails where evhttp sees what the shared parser refuses, or is refused what it accepts."""
+    data, status, after = CASES[case]
+    status, after = EVHTTPS_OWN.get(case, (status, after))
+    for how in ("whole", "byte by byte", "random split"):
+        wire.LOG.append(f"-- {how}")
+        with wire.connect(guarded) as client:
+            client.send_pieces(pieces_of(data + PROBE, how))
+            answer = client.read_response()
+            while answer.status == 100:
+                answer = client.read_response()
+            assert answer.status == status
+            assert answer.closes == (after == CLOSED)
+            if after != CLOSED:
+                assert client.read_response().body == b"hello, world\n"
+                client.shutdown()
+            client.expect_eof()
+
+
+BARE = {
+    "no Host": get(host=b""),
+    "two lengths": post(b"Content-Length: 1", b"Content-Length: 2", body=b"a"),
+    "a signed length": post(b"Content-Length: +1", body=b"a"),
+    "gzip": post(b"Transfer-Encoding: gzip"),
+    "a space before the colon": get(b"X : y"),
+    "bare LF": b"GET /hello HTTP/1.1\nHost: a\n\n",
+    "a prefixed chunk size": chunks(b"0x1\r\na\r\n0\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("case", BARE)
+def test_evhttp_without_its_guard(launch, case):
+    """Notices when libevent begins to refuse one of these: then the guard may do less."""
+    with wire.connect(launch("evhttp_server", "--no-guard")) as client:
+        client.send(BARE[case] + PROBE)
+        assert [client.read_response().status for _ in range(2)] == [200, 200]
+
+
+TRACE = get(b"Content-Length: %d" % len(PROBE), line=b"TRACE /hello HTTP/1.1") + PROBE
+
+
+def test_a_body_that_evhttp_does_not_read(guarded, launch):
+    """Fails where the body of a TRACE (or a HEAD) is let through: evhttp reads none, and takes it
+    for the next request."""
+    statuses = {}
+    for server in (guarded, launch("evhttp_server", "--no-guard")):
+        got = wire.responses(wire.exchange(server, TRACE + PROBE))
+        statuses[server] = [answer.status for answer in got]
+    assert list(statuses.values()) == [[400], [405, 200, 200]]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_came_before_is_answered_first(guarded, seed):
+    """Fails where a refusal overtakes the answers to good requests, or evhttp sees what stands
+    behind them."""
+    good = [wire.request("POST", "/echo", body=b"%d" % i * 40) for i in range(20)]
+    data = b"".join(good) + get(b"X : y") + PROBE * 5
+    pieces = [data] if seed == 0 else wire.random_split(data, random.Random(seed), 40)
+    got = wire.responses(wire.exchange(guarded, b"", pieces=pieces))
+    assert [answer.body for answer in got[:-1]] == [b"%d" % i * 40 for i in range(20)]
+    assert got[-1].status == 400 and got[-1].closes
+
+
+def test_half_a_request(launch):
+    """Fails where the time-out of half a request is not said, or takes longer than a clock."""
+    server = launch("evhttp_server", "--idle-timeout", "0.5")
+    for part in (PROBE[:-2], post(b"Content-Length: 9", body=b"abc")):
+        with wire.connect(server) as client:
+            client.send(part)
+            assert client.read_response().status == 408
+            client.expect_eof()
+
+
+def test_a_refusal_of_head_has_no_body(guarded):
+    """Fails where what follows the refusal's head would be read as the next answer."""
+    got = wire.exchange(guarded, get(b"X : y", line=b"HEAD /hello HTTP/1.1"))
+    assert got.startswith(b"HTTP/1.1 400 ") and got.endswith(b"\r\n\r\n")
