@@ -112,7 +112,7 @@ include $(sort $(wildcard tests/*/*.mk))
 
 # ---- keep ---------------------------------------------------------------------------------------
 
-SOURCES := $(sort $(shell find 0*_* common tests -name '*.h' -o -name '*.cc' 2>/dev/null))
+SOURCES := $(sort $(shell find 0*_* common notes tests -name '*.h' -o -name '*.cc' 2>/dev/null))
 
 .PHONY: format format-check tidy deps clean help compile_commands.json
 format:  ## format all C++ sources

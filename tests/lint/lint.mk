@@ -1,6 +1,6 @@
 # What can be seen to be wrong without a test. Each of these is a hook in .pre-commit-config.yaml too.
 
-PYTHON_SOURCES := $(sort $(shell find tests -name '*.py'))
+PYTHON_SOURCES := $(sort $(shell find notes tests -name '*.py'))
 SHELL_SOURCES  := .ci/run $(sort $(shell find tests -name '*.sh'))
 
 .PHONY: lint lint-python lint-shell lint-spelling lint-deps format-python tidy-tests
@@ -24,6 +24,6 @@ lint-deps: deps
 	@tests/lint/deps.sh
 
 # Half a minute a file: the headers of GoogleTest are read again for each.
-tidy-tests: deps bench-deps  ## clang-tidy on the tests in C++; takes ten minutes
-	@printf '%s\n' $(sort $(shell find tests -name '*.cc')) | xargs -P 2 -n 3 sh -c \
+tidy-tests: deps bench-deps  ## clang-tidy on the tests and experiments in C++; takes ten minutes
+	@printf '%s\n' $(sort $(shell find notes tests -name '*.cc')) | xargs -P 2 -n 3 sh -c \
 	  'clang-tidy --quiet "$$@" -- -std=c++20 -I. -I$(OBJ)/gen $(EVENT_CFLAGS) 2>/dev/null' tidy

@@ -46,7 +46,7 @@ import lab  # noqa: E402
 from lab import LISTENING, STAGES  # noqa: E402
 
 TRANSLATED = ("README.md", "00_sockets.md", *(f"{stage}.md" for stage in STAGES), "05_evhttp.md",
-              "exercises.md")
+              "kernel.md", "exercises.md")
 DIRECTIVE = re.compile(r"^<!-- *(\w+)\b *(.*?) *-->$")
 LINK_LINE = re.compile(r"^\[`[^`]+`\]\([^)]*\)(?: · \[`[^`]+`\]\([^)]*\))?$")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")

@@ -32,7 +32,7 @@ from conversation import lab  # noqa: E402
 ROOT = lab.ROOT
 BUILD = ROOT / "build"
 SOURCE, SITE = BUILD / "site-src", BUILD / "site"
-ORDER = ("README", "00_", "01_", "02_", "03_", "04_", "05_", "http_parser", "performance",
+ORDER = ("README", "00_", "01_", "02_", "03_", "04_", "05_", "http_parser", "kernel", "performance",
          "reliability", "contract", "libevent_api", "exercises", "glossary", "teaching")
 
 # The theme speaks the interface of Mermaid 8.

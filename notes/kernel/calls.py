@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""Which calls does a message cost, by a loop for all clients and by a thread for each?
+
+strace counts those of calls.cc, while four clients take turns.
+"""
+
+import collections
+import os
+import pathlib
+import re
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests"))
+
+import lab  # noqa: E402
+
+MESSAGES = 1000
+CALLS = ("epoll_wait", "recvfrom", "sendto")
+
+
+def row(how: str) -> str:
+    with tempfile.NamedTemporaryFile("r", prefix="calls-") as log:
+        strace = ("strace", "-D", "-f", "-o", log.name, "-e", "trace=" + ",".join(CALLS))
+        with lab.Server(lab.binary("kernel/calls"), how, ports=("text",), wrapper=strace) as server:
+            clients = [server.connect("text") for _ in range(4)]
+            for i in range(MESSAGES):
+                clients[i % 4].sendall(b"hello")
+                clients[i % 4].recv(100)
+            threads = len(os.listdir(f"/proc/{server.pid}/task"))
+            for client in clients:
+                client.close()
+            server.wait()
+        made = collections.Counter(re.findall(r"^(?:\d+ +)?(\w+)\(", log.read(), re.M))
+    counts = [f"{made[call] / MESSAGES:12.1f}" for call in CALLS]
+    return f"{how:9}{threads:9}" + "".join(counts)
+
+
+if why := lab.why_no_tracing():
+    print(why)
+    sys.exit()
+print("           threads" + "".join(f"{call:>12}" for call in CALLS))
+for way in ("loop", "threads"):
+    print(row(way), flush=True)
