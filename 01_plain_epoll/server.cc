@@ -100,7 +100,7 @@ bool on_acceptable(Loop& loop, Protocol protocol) {
         {{std::move(client)}, loop, make_session(protocol, context), Buffer(context.pool)});
     watch(loop, c, EPOLLIN);
     loop.by_fd[static_cast<size_t>(c.fd.get())] = &c;
-    if (c.interest == 0) close_connection(c);  // the kernel had no memory for it
+    if (c.interest == 0) close_connection(c);  // no memory, or max_user_watches
   }
   return true;
 }

@@ -2,8 +2,10 @@
 // The reactor: descriptor, interest and callback travel together.
 //
 // A Channel hangs on the epoll tree with its own address in the event, so the answer to "who is
-// this, and what is to be done?" comes back with the event: no table, no `if`. This is what
-// libevent's event_base, event_add and event_base_loop are at heart (epoll(7); event2/event.h).
+// this, and what is to be done?" comes back with the event: no table, no `if`. As in libevent, the
+// callback is kept with what is waited for (event_add, event_base_loop; event2/event.h). libevent
+// itself hangs up the descriptor's number and has a table: several events may share a descriptor,
+// and select and poll carry no pointer.
 
 #include <sys/epoll.h>
 
@@ -36,7 +38,7 @@ class Reactor {
   explicit Reactor(Rearm rearm);
 
   // Changes interest and callback in one step: that is the whole idea. False: the kernel has no
-  // memory.
+  // memory, or this user watches as much as he may (ENOSPC, max_user_watches: epoll(7)).
   bool watch(Channel& channel, uint32_t interest, Handler handler);
   // The same callback; 0: off the tree.
   bool watch(Channel& channel, uint32_t interest);

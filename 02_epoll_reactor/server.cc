@@ -84,7 +84,7 @@ bool on_acceptable(Loop& loop, Protocol protocol) {
     Connection& c = loop.deadlines.add(
         {{std::move(client)}, loop, make_session(protocol, context), Buffer(context.pool)});
     watch(c, EPOLLIN, on_readable);
-    if (c.interest == 0) close_connection(c);  // the kernel had no memory for it
+    if (c.interest == 0) close_connection(c);  // no memory, or max_user_watches
   }
   return true;
 }

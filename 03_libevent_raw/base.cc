@@ -38,8 +38,9 @@ void counting_free(void* block) {
   std::free(block);
 }
 
-// libevent's sets for select(2) grow, but a C library that checks (_FORTIFY_SOURCE) ends the process
-// where FD_SET is given a descriptor beyond FD_SETSIZE. Out of descriptors a server only has to wait.
+// libevent's sets for select(2) grow, but a C library that checks (_FORTIFY_SOURCE) ends the
+// process where FD_SET is given a descriptor beyond FD_SETSIZE. Out of descriptors a server only
+// has to wait.
 void limit_descriptors(rlim_t most) {
   rlimit files{};
   check(getrlimit(RLIMIT_NOFILE, &files), "getrlimit");

@@ -81,6 +81,7 @@ StopEvents add_stop_events(event_base* base, const Worker& worker, event_callbac
 // that starting one again costs the same with 10,000 connections as with one.
 timeval common_timeout(event_base* base, std::chrono::microseconds timeout);
 
-// Accepts on a socket that listens already, until `error` is called because it cannot.
+// Accepts on a socket that listens already. Where it cannot, `error` is called, and it goes on
+// listening: whoever does not want to be called again at once disables it there.
 Listener make_listener(event_base* base, UniqueFd socket, evconnlistener_cb accepted,
                        evconnlistener_errorcb error, void* arg);

@@ -115,7 +115,7 @@ bool on_acceptable(Loop& loop, Protocol protocol) {
         {loop, std::move(client), make_session(protocol, context), Buffer(context.pool)},
         call<on_time_up>);
     watch(c, EV_READ, call<on_readable>);
-    if (c.interest == 0) close_connection(c);  // the kernel had no memory for it
+    if (c.interest == 0) close_connection(c);  // no memory, or max_user_watches
   }
   return true;
 }

@@ -54,8 +54,8 @@ void close_connection(Connection& c);
 void on_event(bufferevent*, short what, void* c);
 void on_starved(evconnlistener*, void* loop);
 void listen(Loop& loop, bool on);
-// libevent calls functions with pointers; the handlers want what they point to. It has no hook
-// between waiting and the first callback: each of them reads the clock.
+// libevent calls functions with pointers; the handlers want what they point to. Between waiting and
+// the first callback nothing of ours is called (libevent 2.2 has evwatch): each reads the clock.
 template <void (*handler)(Connection&)>
 void call(bufferevent*, void* c) {
   static_cast<Connection*>(c)->loop.worker.read_clock();
@@ -123,7 +123,7 @@ void on_acceptable(Loop& loop, UniqueFd client, Protocol protocol) {
   }
 }
 
-// libevent reads at most 4 KiB per event, so this is bounded like the read of the other stages.
+// libevent 2.1 reads at most 4 KiB per event, so this is bounded like the read of the other stages.
 void on_readable(Connection& c) {
   evbuffer* input = bufferevent_get_input(c.bev.get());
   const size_t size = evbuffer_get_length(input);

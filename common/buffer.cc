@@ -48,7 +48,8 @@ void Buffer::move_to(std::size_t capacity) {
   } else if (capacity == capacity_) {
     std::memmove(block_.get(), block_.get() + begin_, count);
   } else if (capacity > capacity_ && begin_ == 0 && capacity_ > BufferPool::kBlockSize) {
-    // realloc moves pages, not bytes, and leaves untouched pages untouched.
+    // A large block is a mapping of its own in glibc: realloc moves its pages (mremap(2)), not its
+    // bytes, and leaves untouched pages untouched.
     char* grown = static_cast<char*>(std::realloc(block_.release(), capacity));
     if (grown == nullptr) throw std::bad_alloc();
     block_.reset(grown);
