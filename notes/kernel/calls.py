@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Which calls does a message cost, by a loop for all clients and by a thread for each?
 
 strace counts those of calls.cc, while four clients take turns.
@@ -6,14 +5,11 @@ strace counts those of calls.cc, while four clients take turns.
 
 import collections
 import os
-import pathlib
 import re
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests"))
-
-import lab  # noqa: E402
+from tests import lab
 
 MESSAGES = 1000
 CALLS = ("epoll_wait", "recvfrom", "sendto")

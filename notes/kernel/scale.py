@@ -1,17 +1,13 @@
-#!/usr/bin/env python3
 """Of how many descriptors does stage 3 tell the kernel, and the kernel it, in one call?
 
 All clients but one are silent. strace shows the call that wakes up for the one.
 """
 
-import pathlib
 import re
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests"))
-
-import lab  # noqa: E402
+from tests import lab
 
 # What is passed: a list, or sets of all numbers up to the highest. Where, among the arguments?
 PASSED = {"poll": 1, "ppoll": 1, "select": 0, "pselect6": 0}

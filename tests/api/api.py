@@ -1,8 +1,8 @@
 """notes/libevent_api.md: a table of every libevent function and macro that the C++ sources use.
 
-    api.py write     makes the table
-    api.py check     says what is missing, superfluous or stale, and fails then
-    api.py used      lists what is used, and where
+    -m tests.api.api write     makes the table
+    -m tests.api.api check     says what is missing, superfluous or stale, and fails then
+    -m tests.api.api used      lists what is used, and where
 
 Declarations come from the installed headers, lines from the sources, the words from api.txt: one
 line per function, `name | what it does | in stages 1 and 2 | threads`, under `# Section` lines.

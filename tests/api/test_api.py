@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import pathlib
-import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-
-import api  # noqa: E402
+from tests.api import api
 
 WORDS = api.WORDS.read_text()
 

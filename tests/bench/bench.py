@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
 """Measures what a request costs: the stages, their floors and peers, side by side.
 
-    tests/bench/bench.py                     everything; about 20 minutes
-    tests/bench/bench.py --quick             under a minute
-    tests/bench/bench.py --only '01|nginx'   targets whose name holds that (--list names them)
+    -m tests.bench.bench                     everything; about 20 minutes
+    -m tests.bench.bench --quick             under a minute
+    -m tests.bench.bench --only '01|nginx'   targets whose name holds that (--list names them)
 
 What counts is the server's CPU time per request, as a ratio to a peer measured in the same minute:
 a ratio survives a slow or busy machine, an absolute number does not. So each round visits every
@@ -30,10 +29,9 @@ import tempfile
 import threading
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-import targets as tg  # noqa: E402
+from tests.bench import targets as tg
 
+HERE = pathlib.Path(__file__).resolve().parent
 OUTPUT = HERE.parent.parent / "build" / "bench"
 NOISY = 0.15  # a ratio whose range is wider than that share of its median says little
 
@@ -468,7 +466,7 @@ def main(argv: list[str] | None = None) -> int:
     (args.output / "table.txt").write_text(text + "\n", encoding="utf-8")
     data = json.dumps(results, default=dataclasses.asdict, indent=1)
     (args.output / "results.json").write_text(data, encoding="utf-8")
-    import plots
+    from tests.bench import plots
     print("\n" + plots.draw(json.loads(data), args.output))
     return 0
 

@@ -9,12 +9,10 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import lab  # noqa: E402
+from tests import lab
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,19 +9,16 @@ A failing test shows what went over the wire and what its servers printed.
 from __future__ import annotations
 
 import os
-import pathlib
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-
-pytest.register_assert_rewrite("wire", "load")  # else PYTHONOPTIMIZE leaves their asserts out
-import lab  # noqa: E402  (found through the line above)
-import wire  # noqa: E402
+# Else PYTHONOPTIMIZE leaves their asserts out.
+pytest.register_assert_rewrite("tests.lib.wire", "tests.blackbox.load")
+from tests import lab  # noqa: E402
+from tests.lib import wire  # noqa: E402
 
 # What a sanitizer prints. Its exit status alone would be lost where a test kills the server.
 REPORTS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:")

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-import lab
+from tests import lab
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: lab\r\n\r\n"
 TCP_LISTEN = "0A"

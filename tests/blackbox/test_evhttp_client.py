@@ -15,7 +15,7 @@ import threading
 
 import pytest
 
-import lab
+from tests import lab
 
 SERVERS = (*lab.STAGES, "evhttp_server")
 

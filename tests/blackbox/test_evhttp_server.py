@@ -13,9 +13,9 @@ import time
 
 import pytest
 
-import lab
-import wire
-from conftest import eventually
+from tests import lab
+from tests.blackbox.conftest import eventually
+from tests.lib import wire
 
 NAME = "evhttp_server"
 

@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-import lab
-import load
-import wire
-from conftest import eventually, needs_descriptors
+from tests import lab
+from tests.blackbox import load
+from tests.blackbox.conftest import eventually, needs_descriptors
+from tests.lib import wire
 
 LIBEVENT = ("03_libevent_raw", "04_bufferevent_http", "evhttp_server")
 KNOBS = ("--backend=select", "--changelist", "--libevent-debug", "--count-memory")

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-import lab
+from tests import lab
 
 ORDER = ["run", "on_acceptable", "on_readable", "on_writable", "decide_next", "watch", "on_time_up",
          "on_signal", "close_connection"]

@@ -12,11 +12,11 @@ import time
 
 import pytest
 
-import lab
-import load
-import wire
-from conftest import eventually
-from wire import request
+from tests import lab
+from tests.blackbox import load
+from tests.blackbox.conftest import eventually
+from tests.lib import wire
+from tests.lib.wire import request
 
 LIBEVENTS = ("--backend", "--changelist", "--libevent-debug", "--count-memory")
 HAS_REARM = {"02_epoll_reactor": ["mod", "del-add", "eager"], "03_libevent_raw": ["swap", "eager"]}

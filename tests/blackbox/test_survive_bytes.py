@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-import load
-import wire
+from tests.blackbox import load
+from tests.lib import wire
 
 MIB = 1 << 20
 

@@ -12,10 +12,10 @@ import time
 
 import pytest
 
-import lab
-import load
-import wire
-from conftest import comes_to_rest, eventually
+from tests import lab
+from tests.blackbox import load
+from tests.blackbox.conftest import comes_to_rest, eventually
+from tests.lib import wire
 
 MIB = 1 << 20
 

@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-import load
-import wire
-from conftest import comes_to_rest, eventually
+from tests.blackbox import load
+from tests.blackbox.conftest import comes_to_rest, eventually
+from tests.lib import wire
 
 IDLE = 1.0
 LATE = 3.0  # how much later than due is still taken for on time

@@ -15,8 +15,8 @@ import os
 import re
 import tempfile
 
-import conversation as conv
-from conversation import lab
+from tests import lab
+from tests.compare import conversation as conv
 
 STRACE = ("strace", "-D", "-s", "64", "-e", "trace=%network,%desc,exit_group")
 BULK = 256 * 1024  # the kernel cuts a step that moves more bytes differently each time

@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 """What is really different between two stages? From observation: code, wire, system calls.
 
-    compare.py all                          every conversation against every stage
-    compare.py pair 01 02 --conv keepalive  three views of two stages
-    compare.py trace 03 --conv keepalive    one stage's system calls, explained
-    compare.py list                         the conversations
+    -m tests.compare.compare all                          every conversation against every stage
+    -m tests.compare.compare pair 01 02 --conv keepalive  three views of two stages
+    -m tests.compare.compare trace 03 --conv keepalive    one stage's system calls, explained
+    -m tests.compare.compare list                         the conversations
 
 Exit status: 0 identical, 1 a difference on the wire, 2 wrong usage, a wrong conversation file, or
 a line of strace's that cannot be explained.
@@ -17,14 +16,8 @@ import json
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))  # PYTHONSAFEPATH leaves it out
-import calls  # noqa: E402
-import conversation as conv  # noqa: E402
-import expected  # noqa: E402
-import render  # noqa: E402
-import show  # noqa: E402
-import wire  # noqa: E402
-from conversation import lab  # noqa: E402
+from tests import lab
+from tests.compare import calls, conversation as conv, expected, render, show, wire
 
 VIEWS = ("code", "wire", "calls")
 
@@ -44,7 +37,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     shared.add_argument("--json", action="store_true", help="data instead of text")
     shared.add_argument("--binary", metavar="STAGE=PATH", action="append", default=[],
                         help="another program in the place of a stage, such as 02=./mine")
-    parser = argparse.ArgumentParser(prog="compare.py", description=__doc__,
+    parser = argparse.ArgumentParser(prog="tests.compare.compare", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("all", parents=[shared], help="all conversations, all stages")

@@ -38,13 +38,11 @@ import shlex
 import signal
 import socket
 import struct
-import sys
 import termios
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import lab  # noqa: E402
+from tests import lab
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "conversations"
 PATIENCE = 8.0  # an answer that takes longer is taken for none; bounds the run, judges no speed

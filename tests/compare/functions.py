@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import re
 
-from conversation import lab
+from tests import lab
 
 NAME = re.compile(r"([~\w:]+)\(")
 HEAD, PROTOTYPES = "(header and includes)", "(prototypes)"

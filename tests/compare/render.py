@@ -7,11 +7,7 @@ import itertools
 import re
 import textwrap
 
-import calls
-import conversation as conv
-import functions
-import show
-import wire
+from tests.compare import calls, conversation as conv, functions, show, wire
 
 STATUS_COLOUR = {"equal": "green", "changed": "yellow", "new": "cyan", "gone": "red"}
 

@@ -18,25 +18,21 @@ import time
 
 import pytest
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-import calls  # noqa: E402
-import conversation as conv  # noqa: E402
-import expected  # noqa: E402
-import functions  # noqa: E402
-import render  # noqa: E402
-import show  # noqa: E402
-from conversation import lab  # noqa: E402
+from tests import lab
+from tests.compare import calls, conversation as conv, expected, functions, render, show
 
+HERE = pathlib.Path(__file__).resolve().parent
 STAGES = ("01", "02", "03", "04")
-DEMO = HERE.parent / "demo" / "demo.py"
+COMPARE = (sys.executable, "-m", "tests.compare.compare")
+DEMO = (sys.executable, "-m", "tests.demo.demo")
+BROKEN = HERE.parent / "broken" / "proxy.py"
 needs_strace = pytest.mark.skipif(bool(lab.why_no_tracing()), reason=lab.why_no_tracing())
 
 
-def run(*arguments: str, script: pathlib.Path = HERE / "compare.py", **env: str):
+def run(*arguments: str, program: tuple[str, ...] = COMPARE, **env: str):
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR")}
-    return subprocess.run([sys.executable, str(script), *arguments], capture_output=True,
-                          text=True, timeout=120, check=False, env={**environment, **env})
+    return subprocess.run([*program, *arguments], capture_output=True, text=True, timeout=120,
+                          check=False, cwd=lab.ROOT, env={**environment, **env})
 
 
 def run_json(*arguments: str):
@@ -48,8 +44,8 @@ def run_json(*arguments: str):
 def run_on_terminal(*arguments: str, **env: str) -> str:
     """The output where stdout is a terminal of 80 columns."""
     master, slave = pty.openpty()
-    with subprocess.Popen([sys.executable, str(HERE / "compare.py"), *arguments], stdout=slave,
-                          stderr=subprocess.DEVNULL,
+    with subprocess.Popen([*COMPARE, *arguments], stdout=slave, stderr=subprocess.DEVNULL,
+                          cwd=lab.ROOT,
                           env={**os.environ, "COLUMNS": "80", **env}) as process:
         os.close(slave)
         output = b""
@@ -243,7 +239,7 @@ def test_all_stages_answer_alike():
 
 def run_broken(how: str, *arguments: str):
     """With a second stage that has a defect."""
-    return run(*arguments, "--binary", f"02={HERE / 'broken_stage.py'}", BROKEN=how,
+    return run(*arguments, "--binary", f"02={BROKEN}", FLAW=how,
                REAL_STAGE=str(lab.binary("02_epoll_reactor")))
 
 
@@ -270,14 +266,14 @@ def test_other_defects_are_seen(tmp_path, how, conversation, sign):
 
 def test_demo_passes_and_fails(tmp_path):
     """Catches a demo that says that all is well whatever the answers are."""
-    done = run(script=DEMO)
+    done = run(program=DEMO)
     assert done.returncode == 0 and "byte for byte the same" in done.stdout
     assert max(map(show.width_of, done.stdout.splitlines())) <= 80
     for stage in lab.STAGES:
         (tmp_path / stage).symlink_to(lab.binary(stage))
     (tmp_path / "02_epoll_reactor").unlink()
-    (tmp_path / "02_epoll_reactor").symlink_to(HERE / "broken_stage.py")
-    done = run(script=DEMO, BROKEN="extra", LAB_BIN=str(tmp_path),
+    (tmp_path / "02_epoll_reactor").symlink_to(BROKEN)
+    done = run(program=DEMO, FLAW="extra", LAB_BIN=str(tmp_path),
                REAL_STAGE=str(lab.binary("02_epoll_reactor")))
     assert done.returncode == 1 and "stage 02" in done.stdout and "✗ byte" in done.stdout
 
@@ -399,7 +395,7 @@ def hear_ctrl_c() -> None:
 def test_nothing_survives_ctrl_c(tmp_path, command, number, status):
     """Catches servers and tracers that are left behind."""
     talk = mine(tmp_path, "c1 connects to text\npause 60 s\n")
-    with subprocess.Popen([sys.executable, str(HERE / "compare.py"), *command, *talk],
+    with subprocess.Popen([*COMPARE, *command, *talk], cwd=lab.ROOT,
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                           start_new_session=True, preexec_fn=hear_ctrl_c) as process:
         deadline = time.monotonic() + 30

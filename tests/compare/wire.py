@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import concurrent.futures
 
-import conversation as conv
-import expected
-from conversation import lab
-import show
+from tests import lab
+from tests.compare import conversation as conv, expected, show
 
 
 EVHTTP = "evhttp"

@@ -6,14 +6,10 @@ answers anything else than the file says.
 
 from __future__ import annotations
 
-import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "compare"))
-import conversation as conv  # noqa: E402
-import show  # noqa: E402
-import wire  # noqa: E402
-from conversation import lab  # noqa: E402
+from tests import lab
+from tests.compare import conversation as conv, show, wire
 
 FIRST, CELL = 33, 11
 HEADS = ("01 plain", "02 reactor", "03 libevent", "04 buffer")

@@ -1,7 +1,8 @@
 """Edge-triggered clients in stage 1."""
 
-import lab
-from clients import HELLO, noise, require, settle, stream_of_answers, through, traced
+from tests import lab
+from tests.exercises.clients import (
+    HELLO, noise, require, settle, stream_of_answers, through, traced)
 
 STAGE = "01_plain_epoll"
 BINARIES = [STAGE]

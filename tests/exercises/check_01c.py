@@ -2,8 +2,8 @@
 
 import time
 
-import lab
-from clients import HELLO, ask_hello, require, settle, stream_of_answers, traced
+from tests import lab
+from tests.exercises.clients import HELLO, ask_hello, require, settle, stream_of_answers, traced
 
 STAGE = "01_plain_epoll"
 BINARIES = [STAGE]

@@ -3,8 +3,8 @@
 import re
 import time
 
-import lab
-from clients import ask_hello, closes_a_silent_client, require, settle, traced
+from tests import lab
+from tests.exercises.clients import ask_hello, closes_a_silent_client, require, settle, traced
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]

@@ -3,8 +3,9 @@
 import signal
 import time
 
-import lab
-from clients import HELLO, ask_hello, noise, require, settle, stream_of_answers, through, traced
+from tests import lab
+from tests.exercises.clients import (
+    HELLO, ask_hello, noise, require, settle, stream_of_answers, through, traced)
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]

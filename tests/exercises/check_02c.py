@@ -1,7 +1,8 @@
 """How many epoll_ctl? The reactor counts."""
 
-import lab
-from clients import HELLO, ask_hello, connection, require, settle, stats, stream_of_answers, traced
+from tests import lab
+from tests.exercises.clients import (
+    HELLO, ask_hello, connection, require, settle, stats, stream_of_answers, traced)
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]

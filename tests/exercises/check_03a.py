@@ -4,8 +4,8 @@ import pathlib
 import signal
 import time
 
-import lab
-from clients import HELLO, ask_hello, connection, noise, receive, require, stats
+from tests import lab
+from tests.exercises.clients import HELLO, ask_hello, connection, noise, receive, require, stats
 
 STAGE = "03_libevent_raw"
 BINARIES = [STAGE]

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 
-import lab
+from tests import lab
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 PATIENCE = 20.0

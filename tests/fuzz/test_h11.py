@@ -8,18 +8,15 @@ The session runs without a socket (session_cli), with an application that tells 
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 import random
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 
 import h11
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import lab  # noqa: E402
+from tests import lab
 
 KNOWN = "GET HEAD POST PUT DELETE OPTIONS TRACE PATCH".split()
 REFUSED = "refused"

@@ -9,10 +9,8 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-
-import cpp  # noqa: E402
-import notes  # noqa: E402
+from tests.lib import cpp
+from tests.notes import notes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -52,7 +50,8 @@ def due(tree):
 
 def main(tree, *arguments):
     """The program itself: it ends with 0 or 1, whatever it finds."""
-    return subprocess.run([sys.executable, "-B", notes.__file__, *arguments, "--root", tree.root],
+    program = (sys.executable, "-B", "-m", "tests.notes.notes")
+    return subprocess.run([*program, *arguments, "--root", tree.root], cwd=ROOT,
                           capture_output=True, text=True, check=False)
 
 

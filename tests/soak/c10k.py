@@ -1,7 +1,7 @@
 """Ten thousand clients on one server at once: what an idle connection costs, and what a healthy
 client notices.
 
-    c10k.py [N]
+    -m tests.soak.c10k [N]
 
 For each stage, and for nginx if it is installed: N connections from several loopback addresses, one
 request on each, then all of them idle, then one more request on each, because a connection that
@@ -14,16 +14,13 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import pathlib
 import socket
 import struct
 import sys
 import time
 
-TESTS = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TESTS), str(TESTS / "bench")]
-import lab  # noqa: E402
-import targets  # noqa: E402
+from tests import lab
+from tests.bench import targets
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: lab\r\n\r\n"
 BODY = b"hello, world\n"

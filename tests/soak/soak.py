@@ -1,6 +1,6 @@
 """A crowd of healthy, slow, resetting and hostile clients on one server, for a while.
 
-    soak.py SECONDS [SERVER...]
+    -m tests.soak.soak SECONDS [SERVER...]
 
 SECONDS are divided among the servers: the four stages, or programs that take their flags and print
 their two lines. What must hold: not one healthy answer is lost or wrong, and afterwards descriptors
@@ -24,10 +24,8 @@ import sys
 import time
 import traceback
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-import lab  # noqa: E402
-from clients import (  # noqa: E402
+from tests import lab
+from tests.soak.clients import (
     BAD, HEALTHY, IDLE_TIMEOUT, PATIENCE, Figures, Peer, Violation, healthy_http)
 
 TOLERANCE = 4 << 20
