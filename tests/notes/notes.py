@@ -111,7 +111,7 @@ class Tree:
             raise NoteError(f"there is no file {name}")
         return self.root / name
 
-    def find(self, file: str, name: str) -> cpp.Definition:
+    def find(self, file: str, name: str) -> cpp.Declaration:
         try:
             return cpp.find(self.path(file), name)
         except cpp.NotFound as missing:
@@ -293,7 +293,7 @@ class Note:
             self.problems.append(Problem(self.name, at + 1, f"{kind} {arguments} is stale"))
         return end, [self.lines[at], *block]
 
-    def link_to(self, file: str, found: cpp.Definition) -> str:
+    def link_to(self, file: str, found: cpp.Declaration) -> str:
         place = f"{file}#L{found.first}-L{found.last}"
         up = os.path.relpath(self.tree.root / file, self.path.parent)
         return f"[`{place}`]({up}#L{found.first}-L{found.last})"

@@ -301,6 +301,16 @@ def test_definition_is_found(tmp_path, name, first, last):
     assert (found.first, found.last) == (first, last)
 
 
+def test_what_has_no_body_is_told_apart():
+    """Catches a scanner that takes a call in a value for a prototype, or a wrapped prototype for
+    the beginning of what follows it."""
+    source = ("struct A;\nint a(int,\n      int);\nint b = a(1, 2);\nbool operator<(A, A) {}\n"
+              "using T = A;\n")
+    found = [(d.name, d.kind, d.begin, d.last) for d in cpp.declarations(source)]
+    assert found == [("A", "other", 1, 1), ("a", "prototype", 2, 3), ("b", "other", 4, 4),
+                     ("operator<", "function", 5, 5), ("T", "other", 6, 6)]
+
+
 @pytest.mark.parametrize("name, reason", [
     ("proto", "defines no proto"), ("kTable", "defines no kTable"), ("call", "2 times"),
     ("call#3", "no #3"),
