@@ -30,6 +30,7 @@ import threading
 import time
 
 from tests.bench import targets as tg
+from tests.lib import strace
 
 HERE = pathlib.Path(__file__).resolve().parent
 OUTPUT = HERE.parent.parent / "build" / "bench"
@@ -206,20 +207,14 @@ def median_of(rounds: Rounds, name: str, field: str) -> float:
 
 def parse_strace(text: str, requests: int) -> dict[str, float]:
     """Calls per request by kind, from `strace -c`; set-up calls drown in the number of requests."""
-    calls = {}
-    for line in text.splitlines():
-        fields = line.split()
-        if len(fields) >= 5 and re.fullmatch(r"[\d.]+", fields[0]) and fields[-1] != "total":
-            if (each := int(fields[3]) / requests) >= 0.01:
-                calls[fields[-1]] = round(each, 2)
-    return calls
+    return {name: round(count / requests, 2) for name, count in strace.totals(text).items()
+            if count / requests >= 0.01}
 
 
 def count_calls(target: tg.Target, cpus) -> dict[str, float]:
     """A run of its own: strace slows the server, and so changes everything but the calls."""
     with tempfile.NamedTemporaryFile(prefix="strace-", mode="r", encoding="utf-8") as log:
-        wrapper = ("strace", "-D", "-f", "-c", "-o", log.name)
-        with target.start(wrapper=wrapper, cpu=cpus[0]) as server:
+        with target.start(wrapper=strace.command(log.name, "", "-f", "-c"), cpu=cpus[0]) as server:
             requests = run_wrk(server.http_port, Scenario("64", 64), 1, cpus[1])["requests"]
         for _ in range(100):  # strace outlives the server by a moment
             if "total" in (text := pathlib.Path(log.name).read_text(encoding="utf-8")):

@@ -15,7 +15,7 @@ import pytest
 from tests import lab
 from tests.blackbox import load
 from tests.blackbox.conftest import comes_to_rest, eventually
-from tests.lib import wire
+from tests.lib import strace, wire
 
 MIB = 1 << 20
 
@@ -97,9 +97,7 @@ def test_calls_that_fail_now_and_then(plain, fault, tracing):
     """Fails where one call's EINTR, EAGAIN, ECONNABORTED or ENFILE is taken for the end of the
     connection or of the server. strace makes the calls fail."""
     calls = fault.split(":")[0]
-    strace = ("strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e",
-              f"inject={fault}")
-    server = plain(wrapper=strace)
+    server = plain(wrapper=strace.command("/dev/null", calls, "-f", "-e", f"inject={fault}"))
     data = random.Random(14).randbytes(300_000)
     for _ in range(3):
         with server.connect("text") as sock:
@@ -118,9 +116,8 @@ def accepts(launch, tmp_path, without_sanitizers, tracing):
     that error, and calls(), how many have."""
     def begin(name: str, error: str):
         log = tmp_path / "accept4"
-        server = launch(name, wrapper=(
-            "strace", "-D", "-f", "-qq", "-o", log, "-e", "trace=accept4", "-e",
-            f"inject=accept4:error={error}"))
+        server = launch(name, wrapper=strace.command(
+            log, "accept4", "-f", "-e", f"inject=accept4:error={error}"))
         client = wire.connect(server)
         client.send(load.HELLO)
         assert client.read_response().status == 200

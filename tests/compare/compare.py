@@ -18,6 +18,7 @@ import sys
 
 from tests import lab
 from tests.compare import calls, conversation as conv, expected, render, show, wire
+from tests.lib import strace
 
 VIEWS = ("code", "wire", "calls")
 
@@ -210,7 +211,7 @@ def main(arguments: list[str]) -> int:
     options = parse_arguments(arguments)
     try:
         return globals()[f"command_{options.command}"](options)
-    except (conv.WrongStep, calls.NotUnderstood) as why:
+    except (conv.WrongStep, strace.NotUnderstood) as why:
         print(why, file=sys.stderr)
         return 2
     except (lab.StartError, OSError) as why:

@@ -20,6 +20,7 @@ import pytest
 
 from tests import lab
 from tests.compare import calls, conversation as conv, expected, functions, render, show
+from tests.lib import strace
 
 HERE = pathlib.Path(__file__).resolve().parent
 STAGES = ("01", "02", "03", "04")
@@ -144,7 +145,7 @@ def explained(tmp_path: pathlib.Path, text: str) -> list[tuple[str, str]]:
     step = conv.Step(1, "", "", "connects", "c1")
     start = text.index("epoll_wait(")
     talk = conv.Conversation(tmp_path / "log", steps=[step])
-    log = calls.Log(str(tmp_path / "log"))
+    log = strace.Log(tmp_path / "log")
     return calls.build(log, start, [len(text)], ports, talk, []).steps[0].lines()
 
 
@@ -175,8 +176,20 @@ def test_what_strace_says_is_understood_or_an_error(tmp_path, version, said, ins
     """Catches an explanation that passes over what it cannot read, or guesses."""
     text, changed = re.subn(said, instead, recorded(version), count=1)
     assert changed == 1
-    with pytest.raises(calls.NotUnderstood, match="strace"):
+    with pytest.raises(strace.NotUnderstood, match="strace"):
         explained(tmp_path, text)
+
+
+def test_a_call_that_another_thread_interrupts_is_one_call(tmp_path):
+    """Catches a reader that loses such a call, counts its halves, or one that has not returned."""
+    (tmp_path / "log").write_text(
+        "7 epoll_wait(5,  <unfinished ...>\n8 accept4(4, NULL, NULL, 0) = -1 EAGAIN (try again)\n"
+        "8 epoll_wait(6,  <unfinished ...>\n7 <... epoll_wait resumed>[], 64, -1) = 0\n"
+        "7 --- SIGTERM {si_signo=SIGTERM} ---\n7 read(3, ", encoding="utf-8")
+    log = strace.Log(tmp_path / "log")
+    accepted = strace.Call("accept4", "4, NULL, NULL, 0", "EAGAIN")
+    assert log.calls() == [accepted, strace.Call("epoll_wait", "5, [], 64, -1", "0")]
+    assert log.calls("accept4", "read") == [accepted]
 
 
 @needs_strace
