@@ -30,7 +30,7 @@ import threading
 import time
 
 from tests.bench import targets as tg
-from tests.lib import strace
+from tests.lib import strace, wire
 
 HERE = pathlib.Path(__file__).resolve().parent
 OUTPUT = HERE.parent.parent / "build" / "bench"
@@ -223,13 +223,11 @@ def count_calls(target: tg.Target, cpus) -> dict[str, float]:
     return {}
 
 
-def ask(server) -> socket.socket:
+def ask(server) -> wire.Client:
     """A connection that has had one answer."""
-    sock = server.connect("http")
-    sock.sendall(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    while not sock.recv(4096).endswith(b"hello, world\n"):
-        pass
-    return sock
+    client = wire.connect(server)
+    client.ask(wire.HELLO)
+    return client
 
 
 def memory_per_connection(target: tg.Target, count: int) -> float:

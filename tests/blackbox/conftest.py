@@ -15,10 +15,10 @@ import time
 
 import pytest
 
-# Else PYTHONOPTIMIZE leaves their asserts out.
-pytest.register_assert_rewrite("tests.lib.wire", "tests.blackbox.load")
-from tests import lab  # noqa: E402
-from tests.lib import wire  # noqa: E402
+from tests import lab
+from tests.lib import wire
+
+pytest.register_assert_rewrite("tests.blackbox.load")  # else PYTHONOPTIMIZE leaves its asserts out
 
 # What a sanitizer prints. Its exit status alone would be lost where a test kills the server.
 REPORTS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:")

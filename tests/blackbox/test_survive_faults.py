@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -79,10 +80,10 @@ def test_stop_and_continue(server):
     """Fails on a server that takes EINTR from its waiting call for an error, or loses bytes."""
     data = random.Random(12).randbytes(8 * MIB)
     with server.connect("text", timeout=30) as sock:
-        stopper = load.threading.Thread(target=lambda: [
+        stopper = threading.Thread(target=lambda: [
             (server.signal(s), time.sleep(0.03)) for s in (signal.SIGSTOP, signal.SIGCONT) * 8])
         stopper.start()
-        assert load.stream(sock, data, random.Random(13), 100_000) == data.upper()
+        assert wire.stream(sock, data, 100_000, seed=13) == data.upper()
         stopper.join()
     still_serves(server)
 
@@ -101,7 +102,7 @@ def test_calls_that_fail_now_and_then(plain, fault, tracing):
     data = random.Random(14).randbytes(300_000)
     for _ in range(3):
         with server.connect("text") as sock:
-            assert load.stream(sock, data, random.Random(15), 50_000) == data.upper()
+            assert wire.stream(sock, data, 50_000, seed=15) == data.upper()
         answer = wire.exchange(server, load.HELLO + wire.request("POST", "/echo", body=data))
         assert [len(a.body) for a in wire.responses(answer)] == [13, len(data)]
 

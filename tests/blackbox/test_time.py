@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -148,7 +149,7 @@ def test_large_answers_one_after_the_other_restart_the_clock(start):
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         sock.connect((server.host, server.http_port))
-        guest = load.threading.Thread(
+        guest = threading.Thread(
             target=sock.sendall, args=(wire.request("POST", "/echo", body=body) * count,))
         guest.start()
         got = 0

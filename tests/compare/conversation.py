@@ -43,6 +43,7 @@ import threading
 import time
 
 from tests import lab
+from tests.lib import wire
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "conversations"
 PATIENCE = 8.0  # an answer that takes longer is taken for none; bounds the run, judges no speed
@@ -264,9 +265,8 @@ class Observation:
 
 
 class Client:
-    def __init__(self, address: tuple[str, int]):
-        self.socket = socket.create_connection(address, timeout=PATIENCE)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, sock: socket.socket):
+        self.socket = sock
         self.socket.setblocking(False)
         self.unsent = b""
         self.unread = b""
@@ -317,8 +317,7 @@ class Client:
     def close(self, reset: bool = False) -> None:
         if self.socket.fileno() >= 0:
             if reset:
-                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                                       struct.pack("ii", 1, 0))
+                wire.reset_when_closed(self.socket)
             self.socket.close()
 
 
@@ -364,8 +363,7 @@ class Player:
         client = self.clients.get(step.client)
         if verb == "connects":
             try:
-                address = (self.server.host, self.server.ports[step.value])
-                self.clients[step.client] = Client(address)
+                self.clients[step.client] = Client(self.server.connect(step.value, PATIENCE))
             except OSError as why:
                 self.observations.append(Observation(step, b"connected", str(why).encode()))
                 return False

@@ -13,6 +13,7 @@ import sys
 import pytest
 
 from tests import lab
+from tests.lib import wire
 
 TESTS = lab.ROOT / "tests"
 SOURCES = sorted(TESTS.glob("**/*.py"))
@@ -78,6 +79,30 @@ def test_a_compiler_may_be_of_several_words(compiler, name):
     assert done.returncode == 0, done.stderr.decode()
     assert f"{compiler} -std=c++20" in done.stdout.decode()
     assert set(re.findall(r"build/obj/([^/ ]+)/", done.stdout.decode())) == {name}
+
+
+# ---- what an answer is ---------------------------------------------------------------------------
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody"
+
+
+def test_an_answer_is_cut_out_of_a_stream():
+    """Catches a client that takes half an answer for one, or a part of the next one into it."""
+    assert all(wire.response_in(ANSWER[:end]) is None for end in range(len(ANSWER)))
+    assert wire.response_in(bytearray(ANSWER + b"HTTP")).raw == ANSWER
+    heads = ANSWER.removesuffix(b"body") + ANSWER + b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert [answer.body for answer in wire.responses(heads, heads=(0,))] == [b"", b"body", b""]
+    with pytest.raises(wire.Unexpected, match="cut short"):
+        wire.responses(ANSWER + ANSWER[:-1])
+
+
+@pytest.mark.parametrize("old, new", [
+    (b"HTTP/1.1", b"HTTP/1.2"), (b"200 OK", b"200"), (b": ", b":"), (b": 4", b": -4"),
+    (b"Content-Length: 4", b"Date: 4"), (b"\r\n\r\n", b"\r\ncontent-length: 4\r\n\r\n")])
+def test_what_is_no_answer_is_unexpected(old, new):
+    """Catches a client to which a wrong head is good enough."""
+    with pytest.raises(wire.Unexpected):
+        wire.response_in(ANSWER.replace(old, new))
 
 
 # ---- other terminals -----------------------------------------------------------------------------

@@ -8,13 +8,12 @@ import json
 import random
 import socket
 import tempfile
-import threading
 import time
 
 from tests import lab
-from tests.lib import strace
+from tests.lib import strace, wire
+from tests.lib.wire import HELLO
 
-HELLO = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 PATIENCE = 20.0
 
 
@@ -72,37 +71,19 @@ def receive(sock: socket.socket, size: int) -> bytes:
 def through(sock: socket.socket, data: bytes, wait: float = 0.0, patience: float = 10.0) -> None:
     """Sends `data` to the text port, reads after `wait` seconds; all must come back, then FIN."""
     sock.settimeout(patience)
-    problems = []
-
-    def send():
-        try:
-            sock.sendall(data)
-            sock.shutdown(socket.SHUT_WR)
-        except OSError as error:
-            problems.append(f"sending failed: {error}")
-
-    sender = threading.Thread(target=send, daemon=True)
-    sender.start()
-    time.sleep(wait)
-    got = receive(sock, len(data))
-    sender.join(patience)
-    require(not problems, " ".join(problems))
+    got = wire.stream(sock, data, wait=wait)
     require(got == data, f"{len(got)} of {len(data)} bytes came back, or not the same ones")
-    require(receive(sock, 1) == b"", "more came back than was sent")
 
 
 def stream_of_answers(sock: socket.socket, count: int) -> None:
     """`count` answers to HELLO."""
-    got = bytearray()
-    end = b"\r\n\r\nhello, world\n"
-    while got.count(end) < count:
+    client = wire.Client(sock)
+    for number in range(count):
         try:
-            piece = sock.recv(1 << 16)
-        except TimeoutError:
-            raise Unmet(f"{got.count(end)} of {count} answers came, then nothing more"
-                        ) from None
-        require(piece, f"closed after {got.count(end)} of {count} answers")
-        got += piece
+            body = client.read_response().body
+        except (TimeoutError, wire.Unexpected) as why:
+            raise Unmet(f"{number} of {count} answers came, then nothing more: {why}") from None
+        require(body == b"hello, world\n", f"answer {number + 1}: {body[:40]!r}")
 
 
 def ask_hello(sock: socket.socket, times: int = 1) -> None:

@@ -25,6 +25,7 @@ import sys
 
 from tests import lab, trees
 from tests.exercises.clients import CannotLook, Unmet
+from tests.lib import wire
 from tests.trees import Failure
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -49,7 +50,7 @@ def missing(point) -> str:
     """What this point lacks; empty if nothing."""
     try:
         point()
-    except Unmet as error:
+    except (Unmet, wire.Unexpected) as error:
         return str(error)
     except lab.StartError as error:
         return f"the server does not start: {error}"

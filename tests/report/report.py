@@ -23,6 +23,7 @@ import time
 
 from tests import lab
 from tests.bench import bench, targets as tg
+from tests.lib import wire
 from tests.report import draw
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -151,11 +152,9 @@ def count_instructions(target: tg.Target, requests: int) -> int:
     with tempfile.TemporaryDirectory(prefix="callgrind-") as folder:
         out = pathlib.Path(folder) / "out"
         wrapper = ("valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}")
-        with target.start(wrapper=wrapper) as server, bench.ask(server) as sock:
+        with target.start(wrapper=wrapper) as server, bench.ask(server) as client:
             for _ in range(requests):
-                sock.sendall(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                while not sock.recv(4096).endswith(b"hello, world\n"):
-                    pass
+                client.ask(wire.HELLO)
         return int(re.search(r"^(?:summary|totals): (\d+)", out.read_text(encoding="utf-8"),
                              re.M)[1])
 

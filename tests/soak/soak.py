@@ -25,8 +25,8 @@ import time
 import traceback
 
 from tests import lab
-from tests.soak.clients import (
-    BAD, HEALTHY, IDLE_TIMEOUT, PATIENCE, Figures, Peer, Violation, healthy_http)
+from tests.lib import wire
+from tests.soak.clients import BAD, HEALTHY, IDLE_TIMEOUT, PATIENCE, Figures, Peer, healthy_http
 
 TOLERANCE = 4 << 20
 WARM_UP = 0.25  # of the time
@@ -61,7 +61,7 @@ class Soak:
             async with asyncio.timeout(PATIENCE):
                 peer = await Peer.connect(self.server, port)
                 await play(peer, rng, self.figures)
-        except Violation as violation:
+        except wire.Unexpected as violation:
             self.fail(f"{kind}: {violation}")
         except (TimeoutError, OSError) as error:
             if kind == "healthy":
