@@ -19,7 +19,6 @@ import json
 import os
 import pathlib
 import re
-import resource
 import shutil
 import socket
 import statistics
@@ -429,7 +428,7 @@ def run(args: argparse.Namespace, chosen) -> dict:
         if is_wanted("calls") and not tg.lab.why_no_tracing():
             results["calls"][target.name] = count_calls(target, cpus)
         if is_wanted("memory"):
-            count = min(500 if args.quick else 4000, tg.limit_of_files() // 3)
+            count = min(500 if args.quick else 4000, tg.lab.descriptor_limit() // 3)
             results["memory"][target.name] = memory_per_connection(target, count)
     if is_wanted("text"):
         results["text"] = measure_text(args.rounds, 256 << 20, cpus, progress)
@@ -449,8 +448,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"without calls per request: {why}", file=sys.stderr)
     if os.getloadavg()[0] > 1:
         print("something else runs on this machine: expect wide ranges", file=sys.stderr)
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    tg.lab.raise_descriptor_limit()
     chosen = choose(args)
     results = run(args, chosen)
     text = report(results, chosen)

@@ -324,8 +324,7 @@ class Client:
 def sleeps(pid: int) -> bool:
     """The process waits for something to happen (or is gone)."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] in "SZX"
+        return lab.stat_of(pid)[0] in "SZX"
     except FileNotFoundError:
         return True
 

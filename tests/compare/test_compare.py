@@ -389,7 +389,7 @@ def members(session: int) -> list[str]:
     found = []
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            fields = lab.stat_of(int(folder.name))
             if int(fields[3]) == session and fields[0] != "Z":
                 found.append((folder / "cmdline").read_text())
         except (FileNotFoundError, ProcessLookupError):
