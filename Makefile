@@ -79,7 +79,7 @@ $(OBJ)/common/serve.o: $(OBJ)/gen/page.inc
 .PHONY: demo run-01 run-02 run-03 run-04 run-05
 demo: deps  ## play one conversation against all four stages and compare the answers
 	$(call build)
-	@$(PYTHON) tests/demo/demo.py
+	@$(PYTHON) -m tests.demo.demo
 
 run-01: $(BIN)/01_plain_epoll  ## run stage 1 on its own ports (7001 and 8001); Ctrl-C ends it
 run-02: $(BIN)/02_epoll_reactor  ## run stage 2 (7002 and 8002)
@@ -125,7 +125,7 @@ tidy: deps $(OBJ)/gen/page.inc  ## clang-tidy on the stages and common/
 	  'clang-tidy --quiet "$$@" -- -std=c++20 -I. -I$(OBJ)/gen $(EVENT_CFLAGS) 2>/dev/null' tidy
 
 compile_commands.json: $(OBJ)/gen/page.inc  ## for editors and language servers
-	@$(PYTHON) tests/compile_commands.py '$(CXX) $(ALL_FLAGS) $(EVENT_CFLAGS)' $(SOURCES) > $@
+	@$(PYTHON) -m tests.compile_commands '$(CXX) $(ALL_FLAGS) $(EVENT_CFLAGS)' $(SOURCES) > $@
 
 deps:  ## install what is missing: libevent, GoogleTest, pytest, strace and so on
 	@tests/deps.sh

@@ -1,4 +1,4 @@
-"""compile_commands.py COMMAND FILE...: how each C++ file is compiled, for editors (on stdout)."""
+"""How each C++ file is compiled, for editors: -m tests.compile_commands COMMAND FILE..."""
 
 import json
 import pathlib

@@ -5,7 +5,7 @@
 
 Standard library only. Nothing outlives the `with` block: the server is ended by its process id.
 Whoever imports this is ready for machines that encode text otherwise or forbid to trace; other
-programs get the same by `lab.py PROGRAM ARGUMENTS...`.
+programs get the same by `-m tests.lab PROGRAM ARGUMENTS...`.
 """
 
 from __future__ import annotations
@@ -63,8 +63,12 @@ def why_no_tracing() -> str:
 
 def why_no_descriptors(count: int) -> str:
     """Empty where a process may have that many; else one line that says how many it may."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    hard = descriptor_limit()
     return "" if hard >= count else f"{count} descriptors are needed, ulimit -Hn is {hard}"
+
+
+def descriptor_limit() -> int:
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
 def raise_descriptor_limit() -> None:
@@ -89,6 +93,12 @@ prepare()
 
 
 # ---- servers -------------------------------------------------------------------------------------
+
+def stat_of(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat behind the program's name: its state, its parent and so on."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+        return stat.read().rsplit(")", 1)[1].split()
+
 
 class StartError(Exception):
     """The server did not get as far as listening. Holds what it printed on stderr."""
@@ -213,9 +223,7 @@ class Server:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def cpu_seconds(self) -> float:
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return sum(map(int, stat_of(self.pid)[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pathlib
 import shutil
 import subprocess
 
-import lab
+from tests import lab
 
 SOURCES = ("Makefile", "common", *lab.STAGES)
 

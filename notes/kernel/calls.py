@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Which calls does a message cost, by a loop for all clients and by a thread for each?
 
 strace counts those of calls.cc, while four clients take turns.
@@ -6,23 +5,20 @@ strace counts those of calls.cc, while four clients take turns.
 
 import collections
 import os
-import pathlib
-import re
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests"))
-
-import lab  # noqa: E402
+from tests import lab
+from tests.lib import strace
 
 MESSAGES = 1000
 CALLS = ("epoll_wait", "recvfrom", "sendto")
 
 
 def row(how: str) -> str:
-    with tempfile.NamedTemporaryFile("r", prefix="calls-") as log:
-        strace = ("strace", "-D", "-f", "-o", log.name, "-e", "trace=" + ",".join(CALLS))
-        with lab.Server(lab.binary("kernel/calls"), how, ports=("text",), wrapper=strace) as server:
+    with tempfile.NamedTemporaryFile(prefix="calls-") as log:
+        traced = strace.command(log.name, ",".join(CALLS), "-f")
+        with lab.Server(lab.binary("kernel/calls"), how, ports=("text",), wrapper=traced) as server:
             clients = [server.connect("text") for _ in range(4)]
             for i in range(MESSAGES):
                 clients[i % 4].sendall(b"hello")
@@ -31,7 +27,7 @@ def row(how: str) -> str:
             for client in clients:
                 client.close()
             server.wait()
-        made = collections.Counter(re.findall(r"^(?:\d+ +)?(\w+)\(", log.read(), re.M))
+        made = collections.Counter(call.name for call in strace.Log(log.name).calls())
     counts = [f"{made[call] / MESSAGES:12.1f}" for call in CALLS]
     return f"{how:9}{threads:9}" + "".join(counts)
 

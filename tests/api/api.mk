@@ -2,10 +2,10 @@
 
 .PHONY: api api-check
 api: deps  ## write the table of libevent's functions, notes/libevent_api.md
-	@$(PYTHON) tests/api/api.py write
+	@$(PYTHON) -m tests.api.api write
 
 api-check: deps  ## fail where that table lacks a function or is stale
-	@$(PYTHON) tests/api/api.py check
+	@$(PYTHON) -m tests.api.api check
 	@LAB_STAGES= $(PYTEST) tests/api
 
 CHECKS += api-check

@@ -1,8 +1,8 @@
 """notes/libevent_api.md: a table of every libevent function and macro that the C++ sources use.
 
-    api.py write     makes the table
-    api.py check     says what is missing, superfluous or stale, and fails then
-    api.py used      lists what is used, and where
+    -m tests.api.api write     makes the table
+    -m tests.api.api check     says what is missing, superfluous or stale, and fails then
+    -m tests.api.api used      lists what is used, and where
 
 Declarations come from the installed headers, lines from the sources, the words from api.txt: one
 line per function, `name | what it does | in stages 1 and 2 | threads`, under `# Section` lines.
@@ -15,6 +15,8 @@ import pathlib
 import re
 import subprocess
 import sys
+
+from tests.lib import cpp
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOTE = ROOT / "notes" / "libevent_api.md"
@@ -49,12 +51,6 @@ class Entry:
     threads: str
 
 
-def without_comments(text: str, strings: bool = True) -> str:
-    """Blanks, of the same length, so that lines stay where they are."""
-    pattern = r"//[^\n]*|/\*.*?\*/" + (r'|"(?:\\.|[^"\\\n])*"' if strings else "")
-    return re.sub(pattern, lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.S)
-
-
 def headers() -> list[pathlib.Path]:
     folder = subprocess.run(["pkg-config", "--variable=includedir", "libevent"], check=True,
                             capture_output=True, text=True).stdout.strip() or "/usr/include"
@@ -68,7 +64,7 @@ def declared() -> dict[str, str]:
     """Name -> declaration, of every exported function and every macro with arguments."""
     found: dict[str, str] = {}
     for path in headers():
-        text = without_comments(path.read_text(errors="replace"), strings=False)
+        text = cpp.blanked(path.read_text(errors="replace"), directives=False)
         for match in re.finditer(r"^#define +(\w+)(\([^)]*\))", text, re.M):
             found.setdefault(match[1], f"#define {match[1]}{match[2]}")
         for match in re.finditer(r"^EVENT2_EXPORT_SYMBOL\s+([^;{#\\]+?);", text, re.M):
@@ -83,9 +79,9 @@ def used(names) -> dict[str, list[tuple[str, int]]]:
     for path in sorted(ROOT.glob("0*_*/*")):
         if path.suffix not in (".h", ".cc"):
             continue
-        for number, line in enumerate(without_comments(path.read_text()).splitlines(), 1):
+        for number, line in enumerate(cpp.blanked(path.read_text()).splitlines(), 1):
             for name in re.findall(r"\b\w+\b", line):
-                if name in names and not line.lstrip().startswith("#"):
+                if name in names:
                     places.setdefault(name, []).append((str(path.relative_to(ROOT)), number))
     return places
 

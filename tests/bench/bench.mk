@@ -1,6 +1,6 @@
 # Measuring: servers against each other, the parser against its peer, instructions against a record.
 #
-#   make bench BENCH='--rounds 9 --only 02'   other flags of tests/bench/bench.py
+#   make bench BENCH='--rounds 9 --only 02'   other flags of tests.bench.bench
 
 FLOORS     := $(patsubst tests/bench/floor/%.cc,$(BIN)/floor_%,$(wildcard tests/bench/floor/*.cc))
 BENCH      ?=
@@ -10,9 +10,9 @@ BENCH_MAKE  = $(MAKE) --no-print-directory -s CXX=g++ CXXFLAGS='-O2 -g' SAN=
 
 .PHONY: bench bench-quick bench-parser bench-check bench-record bench-test bench-deps
 bench: all $(FLOORS)  ## CPU, calls and memory per request of every stage, its floor, nginx (BENCH='flags')
-	@$(PYTHON) tests/bench/bench.py $(BENCH)
+	@$(PYTHON) -m tests.bench.bench $(BENCH)
 bench-quick: all $(FLOORS)  ## the same in under a minute: fewer servers, fewer rounds
-	@$(PYTHON) tests/bench/bench.py --quick $(BENCH)
+	@$(PYTHON) -m tests.bench.bench --quick $(BENCH)
 
 bench-parser: bench-deps  ## time of parser, upper-casing and session, with http-parser beside them
 	@$(BENCH_MAKE) $(BUILD)/parser_bench
@@ -21,10 +21,10 @@ bench-parser: bench-deps  ## time of parser, upper-casing and session, with http
 CHECKS += bench-check bench-test
 bench-check: deps  ## fail where parser or session need over 2 % more instructions than on record
 	@$(BENCH_MAKE) $(BUILD)/instructions
-	@$(PYTHON) tests/bench/instructions.py check $(BUILD)/instructions
+	@$(PYTHON) -m tests.bench.instructions check $(BUILD)/instructions
 bench-record: deps  ## count the instructions anew and write tests/bench/instructions.txt
 	@$(BENCH_MAKE) $(BUILD)/instructions
-	@$(PYTHON) tests/bench/instructions.py record $(BUILD)/instructions
+	@$(PYTHON) -m tests.bench.instructions record $(BUILD)/instructions
 
 bench-test: deps all $(FLOORS)  ## tests of the measuring tools themselves
 	@LAB_BIN=$(BIN) $(PYTEST) tests/bench

@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
 """Measures what a request costs: the stages, their floors and peers, side by side.
 
-    tests/bench/bench.py                     everything; about 20 minutes
-    tests/bench/bench.py --quick             under a minute
-    tests/bench/bench.py --only '01|nginx'   targets whose name holds that (--list names them)
+    -m tests.bench.bench                     everything; about 20 minutes
+    -m tests.bench.bench --quick             under a minute
+    -m tests.bench.bench --only '01|nginx'   targets whose name holds that (--list names them)
 
 What counts is the server's CPU time per request, as a ratio to a peer measured in the same minute:
 a ratio survives a slow or busy machine, an absolute number does not. So each round visits every
@@ -20,7 +19,6 @@ import json
 import os
 import pathlib
 import re
-import resource
 import shutil
 import socket
 import statistics
@@ -30,10 +28,10 @@ import tempfile
 import threading
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-import targets as tg  # noqa: E402
+from tests.bench import targets as tg
+from tests.lib import strace, wire
 
+HERE = pathlib.Path(__file__).resolve().parent
 OUTPUT = HERE.parent.parent / "build" / "bench"
 NOISY = 0.15  # a ratio whose range is wider than that share of its median says little
 
@@ -208,20 +206,14 @@ def median_of(rounds: Rounds, name: str, field: str) -> float:
 
 def parse_strace(text: str, requests: int) -> dict[str, float]:
     """Calls per request by kind, from `strace -c`; set-up calls drown in the number of requests."""
-    calls = {}
-    for line in text.splitlines():
-        fields = line.split()
-        if len(fields) >= 5 and re.fullmatch(r"[\d.]+", fields[0]) and fields[-1] != "total":
-            if (each := int(fields[3]) / requests) >= 0.01:
-                calls[fields[-1]] = round(each, 2)
-    return calls
+    return {name: round(count / requests, 2) for name, count in strace.totals(text).items()
+            if count / requests >= 0.01}
 
 
 def count_calls(target: tg.Target, cpus) -> dict[str, float]:
     """A run of its own: strace slows the server, and so changes everything but the calls."""
     with tempfile.NamedTemporaryFile(prefix="strace-", mode="r", encoding="utf-8") as log:
-        wrapper = ("strace", "-D", "-f", "-c", "-o", log.name)
-        with target.start(wrapper=wrapper, cpu=cpus[0]) as server:
+        with target.start(wrapper=strace.command(log.name, "", "-f", "-c"), cpu=cpus[0]) as server:
             requests = run_wrk(server.http_port, Scenario("64", 64), 1, cpus[1])["requests"]
         for _ in range(100):  # strace outlives the server by a moment
             if "total" in (text := pathlib.Path(log.name).read_text(encoding="utf-8")):
@@ -230,13 +222,11 @@ def count_calls(target: tg.Target, cpus) -> dict[str, float]:
     return {}
 
 
-def ask(server) -> socket.socket:
+def ask(server) -> wire.Client:
     """A connection that has had one answer."""
-    sock = server.connect("http")
-    sock.sendall(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    while not sock.recv(4096).endswith(b"hello, world\n"):
-        pass
-    return sock
+    client = wire.connect(server)
+    client.ask(wire.HELLO)
+    return client
 
 
 def memory_per_connection(target: tg.Target, count: int) -> float:
@@ -438,7 +428,7 @@ def run(args: argparse.Namespace, chosen) -> dict:
         if is_wanted("calls") and not tg.lab.why_no_tracing():
             results["calls"][target.name] = count_calls(target, cpus)
         if is_wanted("memory"):
-            count = min(500 if args.quick else 4000, tg.limit_of_files() // 3)
+            count = min(500 if args.quick else 4000, tg.lab.descriptor_limit() // 3)
             results["memory"][target.name] = memory_per_connection(target, count)
     if is_wanted("text"):
         results["text"] = measure_text(args.rounds, 256 << 20, cpus, progress)
@@ -458,8 +448,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"without calls per request: {why}", file=sys.stderr)
     if os.getloadavg()[0] > 1:
         print("something else runs on this machine: expect wide ranges", file=sys.stderr)
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    tg.lab.raise_descriptor_limit()
     chosen = choose(args)
     results = run(args, chosen)
     text = report(results, chosen)
@@ -468,7 +457,7 @@ def main(argv: list[str] | None = None) -> int:
     (args.output / "table.txt").write_text(text + "\n", encoding="utf-8")
     data = json.dumps(results, default=dataclasses.asdict, indent=1)
     (args.output / "results.json").write_text(data, encoding="utf-8")
-    import plots
+    from tests.bench import plots
     print("\n" + plots.draw(json.loads(data), args.output))
     return 0
 

@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 """Instruction counts of common/, by callgrind: they do not depend on the machine's mood.
 
-    instructions.py record build/instructions     writes instructions.txt
-    instructions.py check build/instructions      fails where a count grew by more than 2 %
+    -m tests.bench.instructions record build/instructions    writes instructions.txt
+    -m tests.bench.instructions check build/instructions     fails where a count grew by over 2 %
 
 The counts include the C library. It picks memcpy and its like by what the CPU can do, so here it is
 told that the CPU can do nothing beyond the base instruction set: then two machines with the same

@@ -1,6 +1,6 @@
-"""SVG plots of bench.py's results, where matplotlib is installed.
+"""SVG plots of a measurement's results, where matplotlib is installed.
 
-    tests/bench/plots.py build/bench/results.json     draws them again
+    -m tests.bench.plots build/bench/results.json     draws them again
 """
 
 from __future__ import annotations

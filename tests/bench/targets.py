@@ -9,12 +9,10 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import lab  # noqa: E402
+from tests import lab
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +137,7 @@ class Peer:
         folder = pathlib.Path(self._folder.name)
         folder.chmod(0o755)
         self.http_port = free_port()
-        files = min(files, limit_of_files())
+        files = min(files, lab.descriptor_limit())
         (folder / "hello").write_text("hello, world\n")
         config = folder / "config"
         config.write_text(template.format(folder=folder, port=self.http_port, files=files,
@@ -188,11 +186,6 @@ class Peer:
         self._folder.cleanup()
 
 
-def limit_of_files() -> int:
-    import resource
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-
-
 # ---- what the kernel says about a process --------------------------------------------------------
 
 @dataclasses.dataclass(frozen=True)
@@ -207,8 +200,7 @@ class Cpu:
 def cpu_of(pid: int, before: Cpu | None = None) -> Cpu:
     tasks = pathlib.Path(f"/proc/{pid}/task").iterdir()
     total = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
-    stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-    ticks = int(stat[11]), int(stat[12])
+    ticks = tuple(map(int, lab.stat_of(pid)[11:13]))
     user, system = (now - then for now, then in zip(ticks, before.ticks if before else (0, 0)))
     share = user / (user + system) if user + system else 0.0
     return Cpu(total - (before.total if before else 0), share, ticks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -11,10 +10,7 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import bench  # noqa: E402
-import instructions  # noqa: E402
-import targets  # noqa: E402
+from tests.bench import bench, instructions, targets
 
 WRK = """Running 2s test @ http://127.0.0.1:8001/hello
   1 threads and 64 connections
@@ -125,8 +121,9 @@ def test_the_record_survives_being_written_and_read(tmp_path):
                     reason="the floors are not built (make bench)")
 def test_quick_without_peers_says_so_and_measures_the_rest(tmp_path):
     """Catches a tool that dies where nginx is not installed, or that keeps quiet about it."""
-    done = subprocess.run([sys.executable, bench.HERE / "bench.py", "--quick", "--only", "01|nginx",
-                           "--scenarios", "64", "--rounds", "2", "--output", tmp_path],
+    program = (sys.executable, "-m", "tests.bench.bench")
+    done = subprocess.run([*program, "--quick", "--only", "01|nginx", "--scenarios", "64",
+                           "--rounds", "2", "--output", tmp_path], cwd=targets.lab.ROOT,
                           env={**os.environ, "BENCH_NO_PEERS": "1"},
                           capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

@@ -9,19 +9,16 @@ A failing test shows what went over the wire and what its servers printed.
 from __future__ import annotations
 
 import os
-import pathlib
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from tests import lab
+from tests.lib import wire
 
-pytest.register_assert_rewrite("wire", "load")  # else PYTHONOPTIMIZE leaves their asserts out
-import lab  # noqa: E402  (found through the line above)
-import wire  # noqa: E402
+pytest.register_assert_rewrite("tests.blackbox.load")  # else PYTHONOPTIMIZE leaves its asserts out
 
 # What a sanitizer prints. Its exit status alone would be lost where a test kills the server.
 REPORTS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:")

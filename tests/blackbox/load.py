@@ -8,14 +8,13 @@ import os
 import random
 import selectors
 import socket
-import struct
-import threading
 import time
 from collections.abc import Callable, Iterable
 
-import lab
+from tests import lab
+from tests.lib import wire
+from tests.lib.wire import HELLO
 
-HELLO = b"GET /hello HTTP/1.1\r\nHost: lab\r\n\r\n"
 TCP_LISTEN = "0A"
 PIDFD_GETFD = 438
 
@@ -119,27 +118,6 @@ class Crowd:
         guest.sock.close()
 
 
-def stream(sock: socket.socket, data: bytes, rng: random.Random, most: int) -> bytes:
-    """Sends `data` in pieces of 1 to `most` bytes and reads at the same time, to the end."""
-    def send() -> None:
-        view, at = memoryview(data), 0
-        try:
-            while at < len(view):
-                size = rng.randint(1, most)
-                sock.sendall(view[at:at + size])
-                at += size
-            sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # what is missing shows in what came back
-    sender = threading.Thread(target=send)
-    sender.start()
-    got = bytearray()
-    while data := sock.recv(1 << 20):
-        got += data
-    sender.join()
-    return bytes(got)
-
-
 def stuff(sock: socket.socket, data: bytes, most: int = 64 << 20, quiet: float = 0.5) -> int:
     """Sends `data` over and over, reading nothing, until the peer takes no more for `quiet`
     seconds (or `most` bytes are gone). How many bytes went; the last copy may be cut."""
@@ -158,20 +136,17 @@ def stuff(sock: socket.socket, data: bytes, most: int = 64 << 20, quiet: float =
 
 def reset(sock: socket.socket) -> None:
     """Closes with RST instead of FIN."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wire.reset_when_closed(sock)
     sock.close()
 
 
 def hello_times(server, count: int) -> list[float]:
     """Seconds that each of so many small requests took, sorted."""
     times = []
-    with server.connect("http", timeout=30) as sock:
+    with wire.connect(server, timeout=30) as client:
         for _ in range(count):
             begin = time.monotonic()
-            sock.sendall(HELLO)
-            answer = b""
-            while not answer.endswith(b"hello, world\n"):
-                answer += sock.recv(4096)
+            client.ask(HELLO)
             times.append(time.monotonic() - begin)
     return sorted(times)
 

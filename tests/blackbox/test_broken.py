@@ -11,8 +11,7 @@ import sys
 
 import pytest
 
-import lab
-import trees
+from tests import lab, trees
 
 FOLDER = lab.ROOT / "tests" / "broken"
 OUTPUT = lab.ROOT / "build" / "broken"

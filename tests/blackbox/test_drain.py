@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-import load
-import wire
-from conftest import comes_to_rest, eventually
+from tests.blackbox import load
+from tests.blackbox.conftest import comes_to_rest, eventually
+from tests.lib import wire
 
 GRACE = 3.0
 MIB = 1 << 20

@@ -13,9 +13,9 @@ from concurrent import futures
 
 import pytest
 
-import load
-import wire
-from conftest import eventually
+from tests.blackbox import load
+from tests.blackbox.conftest import eventually
+from tests.lib import wire
 
 MIB = 1 << 20
 HELLO = load.HELLO

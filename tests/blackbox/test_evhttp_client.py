@@ -9,13 +9,13 @@ import contextlib
 import http.server
 import re
 import socket
-import struct
 import subprocess
 import threading
 
 import pytest
 
-import lab
+from tests import lab
+from tests.lib import wire
 
 SERVERS = (*lab.STAGES, "evhttp_server")
 
@@ -95,7 +95,7 @@ def scripted(*answers):
                 if answer is None:
                     over.wait(20)
                 elif answer == "reset":
-                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    wire.reset_when_closed(client)
                 else:
                     client.sendall(answer)
 

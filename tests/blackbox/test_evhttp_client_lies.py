@@ -13,8 +13,8 @@ import threading
 
 import pytest
 
-import lab
-from test_evhttp_client import curl, run, scripted
+from tests import lab
+from tests.blackbox.test_evhttp_client import curl, run, scripted
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 OK = HEAD + b"Content-Length: 2\r\n\r\nok"

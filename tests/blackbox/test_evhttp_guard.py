@@ -10,8 +10,8 @@ import random
 
 import pytest
 
-import wire
-from test_http_rules import CASES, CLOSED, KEPT, PROBE, chunks, get, pieces_of, post
+from tests.blackbox.test_http_rules import CASES, CLOSED, KEPT, PROBE, chunks, get, pieces_of, post
+from tests.lib import wire
 
 EVHTTPS_OWN = {
     # evhttp speaks HTTP/1.0 to 1.0, and says what version it was asked in.

@@ -13,9 +13,9 @@ import time
 
 import pytest
 
-import lab
-import wire
-from conftest import eventually
+from tests import lab
+from tests.blackbox.conftest import eventually
+from tests.lib import wire
 
 NAME = "evhttp_server"
 
@@ -115,7 +115,7 @@ def test_open_count_returns(evhttp, storm):
         elif storm == "half":
             client.send(b"POST /echo HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc")
         elif storm == "reset":
-            client.sock.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SOL_SOCKET, SO_LINGER
+            wire.reset_when_closed(client.sock)
             client.send(wire.request("GET", "/")[:9])
         elif storm == "refused":
             client.send(b"nonsense\r\n\r\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import pathlib
 import signal
 import subprocess
 import sys
@@ -12,13 +11,13 @@ import time
 
 import pytest
 
-import load
-import wire
+from tests import lab
+from tests.blackbox import load
+from tests.lib import wire
 
 CROWD = """
-import random, sys, time
-sys.path[:0] = [{here!r}, {lab!r}]
-import load
+import time
+from tests.blackbox import load
 
 class Target:
     host, ports = {host!r}, {ports!r}
@@ -47,7 +46,7 @@ while True:
 
 @contextlib.contextmanager
 def processes(*scripts: str):
-    running = [subprocess.Popen([sys.executable, "-c", s], stderr=subprocess.DEVNULL)
+    running = [subprocess.Popen([sys.executable, "-c", s], cwd=lab.ROOT, stderr=subprocess.DEVNULL)
                for s in scripts]
     try:
         yield running
@@ -62,8 +61,7 @@ def test_small_requests_beside_a_bulk_stream_and_500_clients(plain):
     sender is faster than the server; the test below catches it each time. The best of three rounds
     counts, so that a busy machine is not taken for an unfair server."""
     server = plain()
-    here = pathlib.Path(__file__).resolve().parent
-    crowd = CROWD.format(here=str(here), lab=str(here.parent), host=server.host, ports=server.ports)
+    crowd = CROWD.format(host=server.host, ports=server.ports)
     bulk = BULK.format(host=server.host, port=server.text_port)
     with processes(crowd, bulk) as running:
         time.sleep(1.0)

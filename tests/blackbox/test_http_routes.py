@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-import wire
-from wire import request
+from tests.lib import wire
+from tests.lib.wire import request
 
 PLAIN = "text/plain; charset=utf-8"
 BINARY = bytes(range(256)) * 40

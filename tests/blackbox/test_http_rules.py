@@ -13,8 +13,8 @@ import time
 
 import pytest
 
-import wire
-from wire import request
+from tests.lib import wire
+from tests.lib.wire import request
 
 PROBE = request("GET", "/hello?probe")
 KEPT, CLOSED, KEEP_ALIVE = "kept", "closed", "kept and said so"

@@ -8,9 +8,9 @@ import socket
 
 import pytest
 
-import load
-import wire
-from conftest import eventually
+from tests.blackbox import load
+from tests.blackbox.conftest import eventually
+from tests.lib import wire
 
 KIB = 1024
 

@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-import lab
-import load
-import wire
-from conftest import eventually, needs_descriptors
+from tests import lab
+from tests.blackbox import load
+from tests.blackbox.conftest import eventually, needs_descriptors
+from tests.lib import strace, wire
 
 LIBEVENT = ("03_libevent_raw", "04_bufferevent_http", "evhttp_server")
 KNOBS = ("--backend=select", "--changelist", "--libevent-debug", "--count-memory")
@@ -96,22 +96,15 @@ def test_memory(launch, name):
 
 
 def epoll_ctls(launch, tmp_path, *flags) -> int:
-    """epoll_ctl calls of a keep-alive conversation, as `strace -c` counts them."""
-    counts = tmp_path / f"counts{len(flags)}"
-    server = launch("03_libevent_raw", *flags,
-                    wrapper=("strace", "-f", "-c", "-e", "trace=epoll_ctl", "-o", counts),
-                    env={"ASAN_OPTIONS": "detect_leaks=0"})  # two tracers do not get along
+    """epoll_ctl calls of a keep-alive conversation."""
+    log = strace.Log(tmp_path / f"calls{len(flags)}")
+    server = launch("03_libevent_raw", *flags, env=strace.environment(),
+                    wrapper=strace.command(log.path, "epoll_ctl", "-f"))
     with wire.connect(server) as client:
         for _ in range(200):
             client.send(wire.request("GET", "/hello"))
             client.read_response()
-    child = subprocess.run(["pgrep", "-P", str(server.pid)], capture_output=True, text=True,
-                           check=True).stdout.split()
-    os.kill(int(child[0]), 15)
-    server.meant_to_end = True
-    server.wait()
-    row = next(line for line in counts.read_text().splitlines() if line.endswith(" epoll_ctl"))
-    return int(row.split()[3])
+    return len(log.calls("epoll_ctl"))
 
 
 def test_changelist(launch, tmp_path, tracing):

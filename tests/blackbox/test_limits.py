@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-import load
-import wire
-from conftest import comes_to_rest, needs_descriptors
+from tests.blackbox import load
+from tests.blackbox.conftest import comes_to_rest, needs_descriptors
+from tests.lib import wire
 
 
 def limit(soft: int, hard: int):

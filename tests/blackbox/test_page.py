@@ -5,7 +5,7 @@ from __future__ import annotations
 import html.parser
 import re
 
-import wire
+from tests.lib import wire
 
 IDS = {"stage", "upper-form", "text", "send", "answer", "wire-sent", "wire-received", "stats"}
 

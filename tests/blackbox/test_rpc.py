@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-import wire
-from test_evhttp_client import closed_port, run, scripted
+from tests.blackbox.test_evhttp_client import closed_port, run, scripted
+from tests.lib import wire
 
 PATH = "/.rpc.Upper"
 

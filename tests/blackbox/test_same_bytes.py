@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-import lab
-import wire
-from test_http_routes import ROUTES
-from test_http_rules import CASES, PROBE
-from wire import request
+from tests import lab
+from tests.blackbox.test_http_routes import ROUTES
+from tests.blackbox.test_http_rules import CASES, PROBE
+from tests.lib import wire
+from tests.lib.wire import request
 
 
 @pytest.fixture(scope="module")

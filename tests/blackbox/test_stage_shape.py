@@ -12,7 +12,8 @@ import subprocess
 
 import pytest
 
-import lab
+from tests import lab
+from tests.lib import cpp
 
 ORDER = ["run", "on_acceptable", "on_readable", "on_writable", "decide_next", "watch", "on_time_up",
          "on_signal", "close_connection"]
@@ -47,39 +48,16 @@ def source(stage: str) -> str:
     return (lab.ROOT / stage / "server.cc").read_text()
 
 
-def ends(whole: list[str]) -> bool:
-    """Is this all of the function? Relies on the layout that clang-format gives."""
-    last = whole[-1]
-    if last == "}" or last.endswith(" {}"):
-        return True
-    if last.endswith(");"):  # a declaration, or a statement in the body
-        return "{" not in "".join(whole)
-    return len(whole) == 1 and last.endswith("}")
-
-
-def functions(text: str) -> list[tuple[str, str]]:
-    """What stands at the left margin and is a function, declared or defined: name and text."""
-    found, lines = [], iter(text.splitlines())
-    for line in lines:
-        name = re.match(
-            r"(?!struct|enum|using|template|namespace)[A-Za-z_][\w:<>*& ]*?(\w+)\(", line)
-        if not name:
-            continue
-        whole = [line]
-        while not ends(whole):
-            whole.append(next(lines))
-        found.append((name[1], "\n".join(whole)))
-    return found
-
-
 def bodies(text: str) -> dict[str, str]:
-    """Each definition: name -> its text, in order. Trampolines of libevent share a name."""
-    after_main = text[text.index("\nint main("):]
-    return {name: whole for name, whole in functions(after_main) if whole.endswith("}")}
+    """The definition of each function behind main: name -> its text, in order. Trampolines of
+    libevent share a name."""
+    defined = [d for d in cpp.declarations(text) if d.kind == "function"]
+    main = next(i for i, d in enumerate(defined) if d.name == "main")
+    return {d.name: d.code for d in defined[main:]}
 
 
 def prototypes(text: str) -> list[str]:
-    return [name for name, whole in functions(text) if whole.endswith(";")]
+    return [d.name for d in cpp.declarations(text) if d.kind == "prototype"]
 
 
 @pytest.mark.parametrize("name", lab.STAGES)
@@ -105,11 +83,9 @@ def test_header_comment(name):
 def nesting(body: str) -> int:
     """Blocks inside blocks, the function's own not counted."""
     depth = deepest = 0
-    for line in body.splitlines():
-        code = re.sub(r"\{[^{}]*\}", "", re.sub(r"//.*|\"[^\"]*\"", "", line))
-        for char in code:
-            depth += (char == "{") - (char == "}")
-            deepest = max(deepest, depth)
+    for char in re.sub(r"\{[^{}\n]*\}", "", cpp.blanked(body)):
+        depth += (char == "{") - (char == "}")
+        deepest = max(deepest, depth)
     return deepest - 1
 
 
@@ -132,7 +108,7 @@ SOURCES = [path for folder in ("common", *lab.STAGES)
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_no_function_is_long(path):
     """What holds for the stages holds for what they share."""
-    lengths = {name: whole.count("\n") + 1 for name, whole in functions(path.read_text())}
+    lengths = {d.name: d.last - d.begin + 1 for d in cpp.definitions(path) if d.kind == "function"}
     assert max(lengths.values(), default=0) <= 40, lengths
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import re
 import resource
@@ -12,11 +13,11 @@ import time
 
 import pytest
 
-import lab
-import load
-import wire
-from conftest import eventually
-from wire import request
+from tests import lab
+from tests.blackbox import load
+from tests.blackbox.conftest import eventually
+from tests.lib import strace, wire
+from tests.lib.wire import request
 
 LIBEVENTS = ("--backend", "--changelist", "--libevent-debug", "--count-memory")
 HAS_REARM = {"02_epoll_reactor": ["mod", "del-add", "eager"], "03_libevent_raw": ["swap", "eager"]}
@@ -209,8 +210,7 @@ def test_a_kernel_without_the_option(plain, tmp_path, tracing, option):
     away."""
     def trace(*flags: str):
         log = tmp_path / "setsockopt"
-        server = plain(wrapper=("strace", "-D", "-f", "-qq", "-o", log, "-e", "trace=setsockopt",
-                                *flags))
+        server = plain(wrapper=strace.command(log, "setsockopt", "-f", "-qq", *flags))
         return server, log.read_text().splitlines()
 
     place = next(at for at, line in enumerate(trace()[1], 1) if option in line)
@@ -229,28 +229,24 @@ REQUESTS = 200
 def calls(start, tmp_path, tracing):
     """calls(*flags) -> how often each system call was made for REQUESTS keep-alive requests."""
     def count(*flags: str) -> dict[str, int]:
-        log = tmp_path / f"strace{len(list(tmp_path.iterdir()))}"
-        server = start(*flags, wrapper=("strace", "-D", "-f", "-o", log),
-                       env={"ASAN_OPTIONS": "detect_leaks=0"})  # which needs ptrace for itself
+        log = strace.Log(tmp_path / f"strace{len(list(tmp_path.iterdir()))}")
+        server = start(*flags, wrapper=strace.command(log.path, "", "-f"),
+                       env=strace.environment())
         with wire.connect(server) as client:
             before = snapshot(server, client, log)
             for _ in range(REQUESTS):
                 client.send(request("GET", "/hello"))
                 assert client.read_response().status == 200
             after = snapshot(server, client, log)
-        return {name: after[name] - before.get(name, 0) for name in after}
+        return after - before
 
-    def snapshot(server, client, log) -> dict[str, int]:
+    def snapshot(server, client, log) -> collections.Counter:
         """Counts up to now: strace has written all of a call before the server goes on."""
         client.send(request("GET", "/hello"))
         assert client.read_response().status == 200
         time.sleep(0.2)  # the calls behind the send
-        seen: dict[str, int] = {}
-        for line in log.read_text().splitlines():
-            if match := re.match(r"\d+ +(\w+)\((?:\d+, (EPOLL_CTL_\w+))?", line):
-                name = match[2] or match[1]
-                seen[name] = seen.get(name, 0) + 1
-        return seen
+        return collections.Counter(call.parts[1] if call.name == "epoll_ctl" else call.name
+                                   for call in log.calls())
 
     return count
 

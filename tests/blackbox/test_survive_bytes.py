@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-import load
-import wire
+from tests.blackbox import load
+from tests.lib import wire
 
 MIB = 1 << 20
 
@@ -21,7 +21,7 @@ def test_64_mib_through_the_text_port(server):
     buffer's end, or where FIN overtakes what is owed."""
     data = random_bytes(MIB, 1) * 64
     with server.connect("text", timeout=60) as sock:
-        assert load.stream(sock, data, random.Random(2), 300_000) == data.upper()
+        assert wire.stream(sock, data, 300_000, seed=2) == data.upper()
 
 
 @pytest.mark.threads

@@ -8,14 +8,15 @@ import random
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
 
-import lab
-import load
-import wire
-from conftest import comes_to_rest, eventually
+from tests import lab
+from tests.blackbox import load
+from tests.blackbox.conftest import comes_to_rest, eventually
+from tests.lib import strace, wire
 
 MIB = 1 << 20
 
@@ -79,10 +80,10 @@ def test_stop_and_continue(server):
     """Fails on a server that takes EINTR from its waiting call for an error, or loses bytes."""
     data = random.Random(12).randbytes(8 * MIB)
     with server.connect("text", timeout=30) as sock:
-        stopper = load.threading.Thread(target=lambda: [
+        stopper = threading.Thread(target=lambda: [
             (server.signal(s), time.sleep(0.03)) for s in (signal.SIGSTOP, signal.SIGCONT) * 8])
         stopper.start()
-        assert load.stream(sock, data, random.Random(13), 100_000) == data.upper()
+        assert wire.stream(sock, data, 100_000, seed=13) == data.upper()
         stopper.join()
     still_serves(server)
 
@@ -97,13 +98,11 @@ def test_calls_that_fail_now_and_then(plain, fault, tracing):
     """Fails where one call's EINTR, EAGAIN, ECONNABORTED or ENFILE is taken for the end of the
     connection or of the server. strace makes the calls fail."""
     calls = fault.split(":")[0]
-    strace = ("strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e",
-              f"inject={fault}")
-    server = plain(wrapper=strace)
+    server = plain(wrapper=strace.command("/dev/null", calls, "-f", "-e", f"inject={fault}"))
     data = random.Random(14).randbytes(300_000)
     for _ in range(3):
         with server.connect("text") as sock:
-            assert load.stream(sock, data, random.Random(15), 50_000) == data.upper()
+            assert wire.stream(sock, data, 50_000, seed=15) == data.upper()
         answer = wire.exchange(server, load.HELLO + wire.request("POST", "/echo", body=data))
         assert [len(a.body) for a in wire.responses(answer)] == [13, len(data)]
 
@@ -118,9 +117,8 @@ def accepts(launch, tmp_path, without_sanitizers, tracing):
     that error, and calls(), how many have."""
     def begin(name: str, error: str):
         log = tmp_path / "accept4"
-        server = launch(name, wrapper=(
-            "strace", "-D", "-f", "-qq", "-o", log, "-e", "trace=accept4", "-e",
-            f"inject=accept4:error={error}"))
+        server = launch(name, wrapper=strace.command(
+            log, "accept4", "-f", "-e", f"inject=accept4:error={error}"))
         client = wire.connect(server)
         client.send(load.HELLO)
         assert client.read_response().status == 200

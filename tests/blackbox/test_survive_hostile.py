@@ -6,10 +6,9 @@ import random
 
 import pytest
 
-import conftest
-import lab
-import load
-import wire
+from tests import lab
+from tests.blackbox import conftest, load
+from tests.lib import wire
 
 # Pieces that a garbage generator would never find, from which it makes garbage.
 WORDS = [

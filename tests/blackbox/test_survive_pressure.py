@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-import load
-import wire
-from conftest import comes_to_rest, eventually
+from tests.blackbox import load
+from tests.blackbox.conftest import comes_to_rest, eventually
+from tests.lib import wire
 
 KIB = 1024
 MIB = 1 << 20

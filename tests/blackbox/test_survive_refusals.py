@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-import load
-import wire
+from tests.blackbox import load
+from tests.lib import wire
 
 MIB = 1 << 20
 HEAD = b"POST /echo HTTP/1.1\r\nHost: lab\r\n"

@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-import load
-import wire
+from tests.blackbox import load
+from tests.lib import wire
 
 MEMCHECK = ("valgrind", "-q", "--error-exitcode=9", "--leak-check=full", "--show-leak-kinds=all",
             "--errors-for-leak-kinds=definite,indirect,possible", "--track-fds=no")

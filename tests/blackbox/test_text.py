@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-import wire
+from tests.lib import wire
 
 EVERY_BYTE = bytes(range(256)) * 3
 

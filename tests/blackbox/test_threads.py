@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
-import load
-import wire
+from tests.blackbox import load
+from tests.lib import wire
 
 pytestmark = pytest.mark.threads
 THREADS = ("--threads", "4")

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 import time
 
 import pytest
 
-import load
-import wire
-from conftest import comes_to_rest, eventually
+from tests.blackbox import load
+from tests.blackbox.conftest import comes_to_rest, eventually
+from tests.lib import wire
 
 IDLE = 1.0
 LATE = 3.0  # how much later than due is still taken for on time
@@ -148,7 +149,7 @@ def test_large_answers_one_after_the_other_restart_the_clock(start):
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         sock.connect((server.host, server.http_port))
-        guest = load.threading.Thread(
+        guest = threading.Thread(
             target=sock.sendall, args=(wire.request("POST", "/echo", body=body) * count,))
         guest.start()
         got = 0

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import pathlib
-import sys
 import threading
 
 import pytest
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "site")]
-import lab  # noqa: E402
-import make_site  # noqa: E402
-from browser import Browser, to_other_hosts  # noqa: E402
+from tests import lab
+from tests.browser.browser import Browser, to_other_hosts
+from tests.site import make_site
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import lab
+from tests import lab
 
 REPORT = lab.ROOT / "build" / "report" / "index.html"
 

@@ -10,7 +10,7 @@ import urllib.parse
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-import make_site
+from tests.site import make_site
 
 
 @pytest.fixture

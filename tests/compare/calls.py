@@ -11,26 +11,20 @@ from __future__ import annotations
 import codecs
 import collections
 import dataclasses
-import os
 import re
 import tempfile
 
-import conversation as conv
-from conversation import lab
+from tests import lab
+from tests.compare import conversation as conv
+from tests.lib import strace
 
-STRACE = ("strace", "-D", "-s", "64", "-e", "trace=%network,%desc,exit_group")
+TRACED = "%network,%desc,exit_group"
 BULK = 256 * 1024  # the kernel cuts a step that moves more bytes differently each time
 LONGEST_CYCLE = 8
-CALL = re.compile(r"^(\w+)\((.*)\)\s+= (-?\w+)(?: (E[A-Z]+))?")
-EVENT = re.compile(r"\{events=([A-Z|]+), data=(?:\{u32=\d+, u64=)?(\w+)\}")  # strace 6.1, or 6.13
 PAYLOAD = re.compile(r'"((?:[^"\\]|\\.)*)"')
 PORT = re.compile(r"sin6?_port=htons\((\d+)\)")
 READS = {"recvfrom", "read", "readv", "recvmsg"}
 WRITES = {"sendto", "write", "writev", "sendmsg"}
-
-
-class NotUnderstood(Exception):
-    """What strace says cannot be explained: better no sentence than a wrong one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,8 +165,8 @@ class Names:
         self.roles: dict[str, str] = {}
         self.by_data: dict[int, str] = {}  # what epoll_wait gives back
 
-    def learn(self, name: str, args: str, result: str) -> None:
-        first = args.split(",")[0]
+    def learn(self, said: strace.Call) -> None:
+        name, args, first, result = said.name, said.args, said.parts[0], said.result
         if name.startswith("epoll_create"):
             self.roles[result] = "epoll"
         elif name.startswith("signalfd"):
@@ -190,19 +184,11 @@ class Names:
         elif name == "accept4" and result.isdigit():
             self.roles[result] = self.clients.pop(0) if self.clients else "c?"
         elif name == "epoll_ctl" and "EPOLL_CTL_DEL" not in args:
-            (_, data), = events_of(args)
-            self.by_data[data] = self.role(args.split(", ")[2]) or "?"
+            (_, data), = said.events
+            self.by_data[data] = self.role(said.parts[2]) or "?"
 
     def role(self, fd: str) -> str:
         return self.roles.get(fd, "")
-
-
-def events_of(args: str) -> list[tuple[str, int]]:
-    """Bits and data of each struct epoll_event."""
-    found = [(bits, int(data, 0)) for bits, data in EVENT.findall(args)]
-    if not found or len(found) != args.count("{events="):
-        raise NotUnderstood(f"strace says {args}, in which events are looked for")
-    return found
 
 
 def parse(line: str, names: Names) -> Call | None:
@@ -213,30 +199,25 @@ def parse(line: str, names: Names) -> Call | None:
         return Call("exit_group", f"exit_group({line[11:].split(')')[0]})", "the process ends")
     if line.startswith("+++ "):
         return None
-    match = CALL.match(line)
-    if not match:
-        raise NotUnderstood(f"strace says {line}")
-    name, args, result, error = match.groups()
-    if name == "accept4" and result.isdigit():
-        names.learn(name, args, result)
-    if name == "epoll_ctl":
-        names.learn(name, args, result)
-    call = make_call(name, args, error or result, names)
-    if name == "close":
-        names.roles.pop(args, None)
+    said = strace.parse(line)
+    if said.name in ("accept4", "epoll_ctl"):
+        names.learn(said)
+    call = make_call(said, names)
+    if said.name == "close":
+        names.roles.pop(said.args, None)
     return call
 
 
-def make_call(name: str, args: str, result: str, names: Names) -> Call | None:
-    parts = args.split(", ")
+def make_call(said: strace.Call, names: Names) -> Call | None:
+    name, args, parts, result = said.name, said.args, said.parts, said.result
     role = names.role(parts[0])
     if not role:
         return None
     error = result if result.startswith("E") else ""
     if name.startswith("epoll_") and "wait" in name:
-        return waited(name, args, result, names)
+        return waited(said, names)
     if name == "epoll_ctl":
-        return controlled(parts, args, error, names)
+        return controlled(said, error, names)
     if name in READS | WRITES:
         return moved(name, role, args, result)
     if name == "accept4":
@@ -250,20 +231,19 @@ def make_call(name: str, args: str, result: str, names: Names) -> Call | None:
     return Call(name, text, other_gloss(name, role))
 
 
-def waited(name: str, args: str, result: str, names: Names) -> Call:
-    limit = args.rsplit(", ", 1)[1]
-    limit = {"-1": "forever", "0": "0"}.get(limit, "timeout")
-    if result == "0":
+def waited(said: strace.Call, names: Names) -> Call:
+    limit = {"-1": "forever", "0": "0"}.get(said.parts[-1], "timeout")
+    if said.result == "0":
         seen, gloss = "time-out", "sleeps until a timer is due"
         if limit == "0":
             gloss = "looks whether anything is ready: no"
-    elif result == "EINTR":
-        seen, gloss = result, "is woken by a signal"
+    elif said.result == "EINTR":
+        seen, gloss = said.result, "is woken by a signal"
     else:
-        events = [(names.by_data.get(data, "?"), bits) for bits, data in events_of(args)]
+        events = [(names.by_data.get(data, "?"), bits) for bits, data in said.events]
         seen = ", ".join(f"{who} {bits}" for who, bits in events)
         gloss = "wakes up: " + ", ".join(f"{who} {ready(who, bits)}" for who, bits in events)
-    return Call(name, f"{name}({limit}) = {seen}", gloss)
+    return Call(said.name, f"{said.name}({limit}) = {seen}", gloss)
 
 
 def ready(who: str, bits: str) -> str:
@@ -274,9 +254,9 @@ def ready(who: str, bits: str) -> str:
     return "is writable" if "EPOLLOUT" in bits else "was hung up"
 
 
-def controlled(parts: list[str], args: str, error: str, names: Names) -> Call:
-    operation, who = parts[1].removeprefix("EPOLL_CTL_"), names.role(parts[2]) or "?"
-    bits = events_of(args)[0][0] if operation != "DEL" else ""
+def controlled(said: strace.Call, error: str, names: Names) -> Call:
+    operation, who = said.parts[1].removeprefix("EPOLL_CTL_"), names.role(said.parts[2]) or "?"
+    bits = said.events[0][0] if operation != "DEL" else ""
     wish = {"EPOLLIN": "readable", "EPOLLOUT": "writable",
             "EPOLLIN|EPOLLOUT": "readable or writable"}.get(bits, bits)
     gloss = {"ADD": f"hangs {who} on the tree, to be told when it is {wish}",
@@ -331,62 +311,38 @@ def other_gloss(name: str, role: str) -> str:
 
 # ---- running it ----------------------------------------------------------------------------------
 
-class Log:
-    """strace's output while it grows."""
-
-    def __init__(self, path: str):
-        self.path = path
-        self.cut = 0  # bytes up to where it was seen at rest
-
-    def part(self, start: int, end: int) -> list[str]:
-        with open(self.path, "rb") as log:
-            return log.read()[start:end].decode("utf-8", errors="replace").splitlines()
-
-    def resting(self) -> bool:
-        """The last line is a wait that has not returned, or the end. Remembers where it begins:
-        what comes after this look belongs to the next step."""
-        with open(self.path, "rb") as log:
-            text = log.read()
-        start = text.rfind(b"\n") + 1
-        last = text[start:]
-        rests = (last.startswith(b"epoll_") and b"wait" in last) or text.endswith(b"+++\n")
-        if rests:
-            self.cut = start
-        return rests
-
-
 def trace(conversation: conv.Conversation, target: str) -> Trace:
     """Plays the conversation against that server under strace."""
     with tempfile.NamedTemporaryFile(prefix="strace-") as file:
-        log = Log(file.name)
+        log = strace.Log(file.name)
         cuts: list[int] = []
-        # LeakSanitizer traces the process itself, so it cannot work here.
-        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
-        with lab.Server(target, *conversation.flags, wrapper=(*STRACE, "-o", file.name),
-                        env={"ASAN_OPTIONS": sanitizer},
+        with lab.Server(target, *conversation.flags,
+                        wrapper=strace.command(file.name, TRACED, "-s", "64"),
+                        env=strace.environment(),
                         preexec=conv.limit_files(conversation.files)) as server:
             player = conv.Player(server, conversation,
                                  asleep=lambda: conv.sleeps(server.pid) and log.resting(),
                                  after_step=lambda step: cuts.append(log.cut))
             player.settle()
             if not log.resting():
-                raise NotUnderstood("strace does not say that the server waits for clients")
+                raise strace.NotUnderstood("strace does not say that the server waits for clients")
             start = log.cut
             player.play()
         return build(log, start, cuts, server.ports, conversation, player.observations)
 
 
-def build(log: Log, start: int, cuts: list[int], ports, conversation: conv.Conversation,
+def build(log: strace.Log, start: int, cuts: list[int], ports, conversation: conv.Conversation,
           seen: list[conv.Observation]) -> Trace:
     clients = [s.client for s in conversation.steps if s.verb == "connects"]
     names = Names(ports, clients)
     for line in log.part(0, start):
-        if match := CALL.match(line):
-            names.learn(*match.groups()[:3])
-            if match[1] == "close":
-                names.roles.pop(match[2], None)
+        if strace.CALL.match(line):
+            names.learn(said := strace.parse(line))
+            if said.name == "close":
+                names.roles.pop(said.args, None)
     if unseen := set(names.ports.values()) - set(names.roles.values()):
-        raise NotUnderstood(f"strace does not say which descriptor is {' and '.join(unseen)}")
+        missing = " and ".join(unseen)
+        raise strace.NotUnderstood(f"strace does not say which descriptor is {missing}")
     steps = []
     for step, end in zip(conversation.steps, cuts):
         calls = [parse(line, names) for line in log.part(start, end)]

@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 """What is really different between two stages? From observation: code, wire, system calls.
 
-    compare.py all                          every conversation against every stage
-    compare.py pair 01 02 --conv keepalive  three views of two stages
-    compare.py trace 03 --conv keepalive    one stage's system calls, explained
-    compare.py list                         the conversations
+    -m tests.compare.compare all                          every conversation against every stage
+    -m tests.compare.compare pair 01 02 --conv keepalive  three views of two stages
+    -m tests.compare.compare trace 03 --conv keepalive    one stage's system calls, explained
+    -m tests.compare.compare list                         the conversations
 
 Exit status: 0 identical, 1 a difference on the wire, 2 wrong usage, a wrong conversation file, or
 a line of strace's that cannot be explained.
@@ -17,21 +16,16 @@ import json
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))  # PYTHONSAFEPATH leaves it out
-import calls  # noqa: E402
-import conversation as conv  # noqa: E402
-import expected  # noqa: E402
-import render  # noqa: E402
-import show  # noqa: E402
-import wire  # noqa: E402
-from conversation import lab  # noqa: E402
+from tests import lab
+from tests.compare import calls, conversation as conv, expected, play, render, show
+from tests.lib import strace
 
 VIEWS = ("code", "wire", "calls")
 
 
 def stage_of(number: str) -> str:
     for stage in lab.STAGES:
-        if number in (stage, wire.stage_label(stage), str(int(wire.stage_label(stage)))):
+        if number in (stage, play.stage_label(stage), str(int(play.stage_label(stage)))):
             return stage
     raise argparse.ArgumentTypeError(f"no stage {number!r} (01, 02, 03, 04)")
 
@@ -44,7 +38,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     shared.add_argument("--json", action="store_true", help="data instead of text")
     shared.add_argument("--binary", metavar="STAGE=PATH", action="append", default=[],
                         help="another program in the place of a stage, such as 02=./mine")
-    parser = argparse.ArgumentParser(prog="compare.py", description=__doc__,
+    parser = argparse.ArgumentParser(prog="tests.compare.compare", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("all", parents=[shared], help="all conversations, all stages")
@@ -88,27 +82,27 @@ def play_all(conversations: list[conv.Conversation], targets: dict[str, str]) ->
     with show.Progress() as progress:
         for i, conversation in enumerate(conversations, 1):
             progress(f"wire: {i}/{len(conversations)} {conversation.name}")
-            played[conversation.name] = wire.play_all(conversation, targets)
+            played[conversation.name] = play.play_all(conversation, targets)
     return played
 
 
 def command_all(options: argparse.Namespace) -> int:
     conversations = chosen(options)
-    targets = {label: target(options, stage) for label, stage in wire.all_stages().items()}
+    targets = {label: target(options, stage) for label, stage in play.all_stages().items()}
     stages = list(targets)
     if lab.binary("evhttp_server").exists():
-        targets[wire.EVHTTP] = str(lab.binary("evhttp_server"))
+        targets[play.EVHTTP] = str(lab.binary("evhttp_server"))
     played = play_all(conversations, targets)
-    evhttp = {name: seen[wire.EVHTTP] for name, seen in played.items() if wire.EVHTTP in seen}
+    evhttp = {name: seen[play.EVHTTP] for name, seen in played.items() if play.EVHTTP in seen}
     complaints = expected.check(evhttp)
-    differs = bool(complaints) or any(wire.differences(seen[label])
+    differs = bool(complaints) or any(play.differences(seen[label])
                                       for seen in played.values() for label in stages)
     if options.json:
         print_json({"identical": not differs, "conversations": render.wire_json(played),
                     "evhttp": complaints})
         return int(differs)
-    listed = frozenset((name, wire.EVHTTP) for name, seen in evhttp.items()
-                       if wire.differences(seen) and not expected.unlisted(name, seen))
+    listed = frozenset((name, play.EVHTTP) for name, seen in evhttp.items()
+                       if play.differences(seen) and not expected.unlisted(name, seen))
     render.wire_text(conversations, played, list(targets), listed)
     print_verdict(len(conversations), differs, listed, complaints)
     return int(differs)
@@ -151,12 +145,12 @@ def command_pair(options: argparse.Namespace) -> int:
 
 def pair_wire(options: argparse.Namespace, result: dict) -> int:
     conversations = chosen(options)
-    targets = {wire.stage_label(s): target(options, s) for s in (options.a, options.b)}
+    targets = {play.stage_label(s): target(options, s) for s in (options.a, options.b)}
     played = play_all(conversations, targets)
     result["wire"] = render.wire_json(played)
     if not options.json:
         render.wire_text(conversations, played, list(targets))
-    return int(any(wire.differences(seen) for both in played.values() for seen in both.values()))
+    return int(any(play.differences(seen) for both in played.values() for seen in both.values()))
 
 
 def pair_calls(options: argparse.Namespace, result: dict) -> None:
@@ -178,8 +172,8 @@ def pair_calls(options: argparse.Namespace, result: dict) -> None:
             left, right = (calls.trace(conversation, target(options, stage))
                            for stage in (options.a, options.b))
             result["calls"][conversation.name] = {
-                wire.stage_label(options.a): render.trace_json(left),
-                wire.stage_label(options.b): render.trace_json(right)}
+                play.stage_label(options.a): render.trace_json(left),
+                play.stage_label(options.b): render.trace_json(right)}
             if i == 0 and not options.json:
                 render.calls_text(options.a, options.b, conversation.name, left, right)
             elif line := render.per_request(left, right):
@@ -217,7 +211,7 @@ def main(arguments: list[str]) -> int:
     options = parse_arguments(arguments)
     try:
         return globals()[f"command_{options.command}"](options)
-    except (conv.WrongStep, calls.NotUnderstood) as why:
+    except (conv.WrongStep, strace.NotUnderstood) as why:
         print(why, file=sys.stderr)
         return 2
     except (lab.StartError, OSError) as why:

@@ -38,13 +38,12 @@ import shlex
 import signal
 import socket
 import struct
-import sys
 import termios
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import lab  # noqa: E402
+from tests import lab
+from tests.lib import wire
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "conversations"
 PATIENCE = 8.0  # an answer that takes longer is taken for none; bounds the run, judges no speed
@@ -266,9 +265,8 @@ class Observation:
 
 
 class Client:
-    def __init__(self, address: tuple[str, int]):
-        self.socket = socket.create_connection(address, timeout=PATIENCE)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, sock: socket.socket):
+        self.socket = sock
         self.socket.setblocking(False)
         self.unsent = b""
         self.unread = b""
@@ -319,16 +317,14 @@ class Client:
     def close(self, reset: bool = False) -> None:
         if self.socket.fileno() >= 0:
             if reset:
-                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                                       struct.pack("ii", 1, 0))
+                wire.reset_when_closed(self.socket)
             self.socket.close()
 
 
 def sleeps(pid: int) -> bool:
     """The process waits for something to happen (or is gone)."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] in "SZX"
+        return lab.stat_of(pid)[0] in "SZX"
     except FileNotFoundError:
         return True
 
@@ -366,8 +362,7 @@ class Player:
         client = self.clients.get(step.client)
         if verb == "connects":
             try:
-                address = (self.server.host, self.server.ports[step.value])
-                self.clients[step.client] = Client(address)
+                self.clients[step.client] = Client(self.server.connect(step.value, PATIENCE))
             except OSError as why:
                 self.observations.append(Observation(step, b"connected", str(why).encode()))
                 return False

@@ -17,7 +17,7 @@ import dataclasses
 import pathlib
 import re
 
-import conversation as conv
+from tests.compare import conversation as conv
 
 FILE = pathlib.Path(__file__).resolve().parent / "evhttp_differences.txt"
 LENGTH = 24

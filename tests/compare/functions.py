@@ -1,18 +1,13 @@
-"""The code view: two server.cc, function by function.
-
-The sources are formatted by clang-format, so that no parser is needed: what is on the top level
-starts in the first column and ends with a brace in the first column.
-"""
+"""The code view: two server.cc, function by function."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import re
 
-from conversation import lab
+from tests import lab
+from tests.lib import cpp
 
-NAME = re.compile(r"([~\w:]+)\(")
 HEAD, PROTOTYPES = "(header and includes)", "(prototypes)"
 
 
@@ -40,45 +35,22 @@ def source_of(stage: str) -> list[str]:
 
 def units(lines: list[str]) -> dict[str, list[str]]:
     """What is on the top level, by name, in order; comments belong to what follows them."""
-    found: dict[str, list[str]] = {}
-    comment: list[str] = []
-    at = next(i for i, line in enumerate(lines) if line.startswith("#include"))
-    found[HEAD] = lines[:at]
-    while at < len(lines):
-        line = lines[at]
-        if line.startswith("#include"):
-            found[HEAD].append(line)
-        elif line.startswith("//"):
-            comment.append(line)
-        elif not line or line.startswith(("namespace", "}", "#")):
-            pass
-        else:
-            end = end_of(lines, at)
-            body = comment + lines[at:end]
-            found.setdefault(unique(name_of(body[len(comment):]), found), []).extend(body)
-            comment, at = [], end - 1
-        at += 1
+    includes = [line for line in lines if line.startswith("#include")]
+    at = lines.index(includes[0])
+    found = {HEAD: lines[:at] + includes}
+    for unit in cpp.declarations("\n".join(lines)):
+        if unit.last > at:  # else it is a part of the one before
+            comment = [line for line in lines[at:unit.first - 1] if line.startswith("//")]
+            body = comment + lines[unit.first - 1:unit.last]
+            found.setdefault(unique(name_of(unit), found), []).extend(body)
+            at = unit.last
     return found
 
 
-def end_of(lines: list[str], at: int) -> int:
-    """The line behind a definition or declaration that starts here."""
-    if lines[at].endswith((";", "}")):
-        return at + 1
-    for end in range(at, len(lines)):
-        if lines[end] in ("}", "};") or lines[end].endswith("{}"):
-            return end + 1
-    return len(lines)
-
-
-def name_of(body: list[str]) -> str:
-    text = " ".join(line for line in body if not line.startswith("template"))
-    if len(body) == 1 and text.endswith(";") and "{" not in text:
+def name_of(unit: cpp.Declaration) -> str:
+    if not unit.has_body and "{" not in unit.text:
         return PROTOTYPES
-    if match := re.match(r"(struct|class|enum) (\w+)", text):
-        return f"{match[1]} {match[2]}"
-    match = NAME.search(text)
-    return match[1].split("::")[0] if match else text[:30]
+    return f"{unit.code.split()[0]} {unit.name}" if unit.kind == "type" else unit.name
 
 
 def unique(name: str, found: dict[str, list[str]]) -> str:

@@ -7,11 +7,7 @@ import itertools
 import re
 import textwrap
 
-import calls
-import conversation as conv
-import functions
-import show
-import wire
+from tests.compare import calls, conversation as conv, functions, play, show
 
 STATUS_COLOUR = {"equal": "green", "changed": "yellow", "new": "cyan", "gone": "red"}
 
@@ -63,11 +59,11 @@ def wire_text(conversations: list[conv.Conversation], played: Played, labels: li
         cells = [wire_cell(played[conversation.name].get(label), (conversation.name, label), listed)
                  for label in labels]
         title = show.paint(conv.shorten(conversation.title, room), "dim") if room > 20 else ""
-        marks = "".join(wire.mark(text, cell) for text in cells)
+        marks = "".join(play.mark(text, cell) for text in cells)
         print(f"{conversation.name:{names + 2}}{marks}{title}".rstrip())
     for conversation in conversations:
         for label, seen in played[conversation.name].items():
-            wrong = wire.differences(seen)
+            wrong = play.differences(seen)
             if wrong and (conversation.name, label) not in listed:
                 print()
                 print(show.paint(f"{conversation.name}, {label}:", "red", "bold"))
@@ -77,7 +73,7 @@ def wire_text(conversations: list[conv.Conversation], played: Played, labels: li
 def wire_cell(seen: list[conv.Observation] | None, key: tuple[str, str], listed: frozenset) -> str:
     if seen is None:
         return ABSENT
-    if not wire.differences(seen):
+    if not play.differences(seen):
         return "✓"
     return "✓*" if key in listed else "✗"
 
@@ -86,7 +82,7 @@ def wire_json(played: Played) -> dict:
     def entry(seen: list[conv.Observation]) -> dict:
         wrong = [{"line": o.step.line, "step": o.step.text, "byte": o.at,
                   "expected": conv.printable(o.expected), "got": conv.printable(o.got)}
-                 for o in wire.differences(seen)]
+                 for o in play.differences(seen)]
         return {"identical": not wrong, "differences": wrong}
 
     return {name: {label: entry(seen) for label, seen in by_label.items()}

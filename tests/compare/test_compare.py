@@ -18,25 +18,22 @@ import time
 
 import pytest
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-import calls  # noqa: E402
-import conversation as conv  # noqa: E402
-import expected  # noqa: E402
-import functions  # noqa: E402
-import render  # noqa: E402
-import show  # noqa: E402
-from conversation import lab  # noqa: E402
+from tests import lab
+from tests.compare import calls, conversation as conv, expected, functions, render, show
+from tests.lib import strace
 
+HERE = pathlib.Path(__file__).resolve().parent
 STAGES = ("01", "02", "03", "04")
-DEMO = HERE.parent / "demo" / "demo.py"
+COMPARE = (sys.executable, "-m", "tests.compare.compare")
+DEMO = (sys.executable, "-m", "tests.demo.demo")
+BROKEN = HERE.parent / "broken" / "proxy.py"
 needs_strace = pytest.mark.skipif(bool(lab.why_no_tracing()), reason=lab.why_no_tracing())
 
 
-def run(*arguments: str, script: pathlib.Path = HERE / "compare.py", **env: str):
+def run(*arguments: str, program: tuple[str, ...] = COMPARE, **env: str):
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR")}
-    return subprocess.run([sys.executable, str(script), *arguments], capture_output=True,
-                          text=True, timeout=120, check=False, env={**environment, **env})
+    return subprocess.run([*program, *arguments], capture_output=True, text=True, timeout=120,
+                          check=False, cwd=lab.ROOT, env={**environment, **env})
 
 
 def run_json(*arguments: str):
@@ -48,8 +45,8 @@ def run_json(*arguments: str):
 def run_on_terminal(*arguments: str, **env: str) -> str:
     """The output where stdout is a terminal of 80 columns."""
     master, slave = pty.openpty()
-    with subprocess.Popen([sys.executable, str(HERE / "compare.py"), *arguments], stdout=slave,
-                          stderr=subprocess.DEVNULL,
+    with subprocess.Popen([*COMPARE, *arguments], stdout=slave, stderr=subprocess.DEVNULL,
+                          cwd=lab.ROOT,
                           env={**os.environ, "COLUMNS": "80", **env}) as process:
         os.close(slave)
         output = b""
@@ -148,7 +145,7 @@ def explained(tmp_path: pathlib.Path, text: str) -> list[tuple[str, str]]:
     step = conv.Step(1, "", "", "connects", "c1")
     start = text.index("epoll_wait(")
     talk = conv.Conversation(tmp_path / "log", steps=[step])
-    log = calls.Log(str(tmp_path / "log"))
+    log = strace.Log(tmp_path / "log")
     return calls.build(log, start, [len(text)], ports, talk, []).steps[0].lines()
 
 
@@ -179,8 +176,20 @@ def test_what_strace_says_is_understood_or_an_error(tmp_path, version, said, ins
     """Catches an explanation that passes over what it cannot read, or guesses."""
     text, changed = re.subn(said, instead, recorded(version), count=1)
     assert changed == 1
-    with pytest.raises(calls.NotUnderstood, match="strace"):
+    with pytest.raises(strace.NotUnderstood, match="strace"):
         explained(tmp_path, text)
+
+
+def test_a_call_that_another_thread_interrupts_is_one_call(tmp_path):
+    """Catches a reader that loses such a call, counts its halves, or one that has not returned."""
+    (tmp_path / "log").write_text(
+        "7 epoll_wait(5,  <unfinished ...>\n8 accept4(4, NULL, NULL, 0) = -1 EAGAIN (try again)\n"
+        "8 epoll_wait(6,  <unfinished ...>\n7 <... epoll_wait resumed>[], 64, -1) = 0\n"
+        "7 --- SIGTERM {si_signo=SIGTERM} ---\n7 read(3, ", encoding="utf-8")
+    log = strace.Log(tmp_path / "log")
+    accepted = strace.Call("accept4", "4, NULL, NULL, 0", "EAGAIN")
+    assert log.calls() == [accepted, strace.Call("epoll_wait", "5, [], 64, -1", "0")]
+    assert log.calls("accept4", "read") == [accepted]
 
 
 @needs_strace
@@ -243,7 +252,7 @@ def test_all_stages_answer_alike():
 
 def run_broken(how: str, *arguments: str):
     """With a second stage that has a defect."""
-    return run(*arguments, "--binary", f"02={HERE / 'broken_stage.py'}", BROKEN=how,
+    return run(*arguments, "--binary", f"02={BROKEN}", FLAW=how,
                REAL_STAGE=str(lab.binary("02_epoll_reactor")))
 
 
@@ -270,14 +279,14 @@ def test_other_defects_are_seen(tmp_path, how, conversation, sign):
 
 def test_demo_passes_and_fails(tmp_path):
     """Catches a demo that says that all is well whatever the answers are."""
-    done = run(script=DEMO)
+    done = run(program=DEMO)
     assert done.returncode == 0 and "byte for byte the same" in done.stdout
     assert max(map(show.width_of, done.stdout.splitlines())) <= 80
     for stage in lab.STAGES:
         (tmp_path / stage).symlink_to(lab.binary(stage))
     (tmp_path / "02_epoll_reactor").unlink()
-    (tmp_path / "02_epoll_reactor").symlink_to(HERE / "broken_stage.py")
-    done = run(script=DEMO, BROKEN="extra", LAB_BIN=str(tmp_path),
+    (tmp_path / "02_epoll_reactor").symlink_to(BROKEN)
+    done = run(program=DEMO, FLAW="extra", LAB_BIN=str(tmp_path),
                REAL_STAGE=str(lab.binary("02_epoll_reactor")))
     assert done.returncode == 1 and "stage 02" in done.stdout and "✗ byte" in done.stdout
 
@@ -380,7 +389,7 @@ def members(session: int) -> list[str]:
     found = []
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            fields = lab.stat_of(int(folder.name))
             if int(fields[3]) == session and fields[0] != "Z":
                 found.append((folder / "cmdline").read_text())
         except (FileNotFoundError, ProcessLookupError):
@@ -399,7 +408,7 @@ def hear_ctrl_c() -> None:
 def test_nothing_survives_ctrl_c(tmp_path, command, number, status):
     """Catches servers and tracers that are left behind."""
     talk = mine(tmp_path, "c1 connects to text\npause 60 s\n")
-    with subprocess.Popen([sys.executable, str(HERE / "compare.py"), *command, *talk],
+    with subprocess.Popen([*COMPARE, *command, *talk], cwd=lab.ROOT,
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                           start_new_session=True, preexec_fn=hear_ctrl_c) as process:
         deadline = time.monotonic() + 30

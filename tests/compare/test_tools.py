@@ -12,14 +12,13 @@ import sys
 
 import pytest
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-from conversation import lab  # noqa: E402
+from tests import lab
+from tests.lib import wire
 
-TESTS = HERE.parent
+TESTS = lab.ROOT / "tests"
 SOURCES = sorted(TESTS.glob("**/*.py"))
-TOOLS = [path for path in SOURCES if "__main__" in path.read_text(encoding="utf-8")
-         and not path.name.startswith("test_")]
+TOOLS = [".".join(path.relative_to(lab.ROOT).with_suffix("").parts) for path in SOURCES
+         if "__main__" in path.read_text(encoding="utf-8") and not path.name.startswith("test_")]
 
 
 def run(*command: object, **env: str) -> subprocess.CompletedProcess:
@@ -44,7 +43,7 @@ def test_no_assert_is_left_out_by_python_optimize():
     """Catches a check that PYTHONOPTIMIZE=1 removes: an assert that pytest does not rewrite."""
     conftest = (TESTS / "blackbox" / "conftest.py").read_text(encoding="utf-8")
     names = re.search(r"register_assert_rewrite\((.*)\)", conftest)[1]
-    rewritten = {TESTS / "blackbox" / f"{name}.py" for name in re.findall(r"\w+", names)}
+    rewritten = {lab.ROOT / f"{name.replace('.', '/')}.py" for name in re.findall(r"[\w.]+", names)}
     bare = [f"{path}:{node.lineno}" for path in SOURCES if path not in rewritten
             and not re.match(r"test_|conftest", path.name)
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -52,23 +51,23 @@ def test_no_assert_is_left_out_by_python_optimize():
     assert not bare
 
 
-@pytest.mark.parametrize("tool", TOOLS, ids=lambda path: path.name)
+@pytest.mark.parametrize("tool", TOOLS)
 def test_tools_find_their_modules(tool):
-    """Catches a tool that counts on Python to look beside it: PYTHONSAFEPATH=1 says no."""
-    load = f"import runpy; runpy.run_path({str(tool)!r}, run_name='loaded')"
-    env = {"FLAW": "byte"}  # broken_server.py is told by it what to do
-    done = run(sys.executable, "-c", load, PYTHONSAFEPATH="1", **env)
-    missing = re.findall(r"No module named '(\w+)'", done.stderr.decode())
-    assert not [name for name in missing if list(TESTS.glob(f"*/{name}.py"))]
+    """Catches a tool that counts on Python to look beside it, as it does for a file alone."""
+    env = {"PYTHONSAFEPATH": "1", "PYTHONPATH": str(lab.ROOT)}
+    done = run(sys.executable, "-c", f"import {tool}", FLAW="byte", **env)  # for the proxy
+    missing = re.findall(r"No module named '([\w.]+)'", done.stderr.decode())
+    assert not [name for name in missing if "tests" in name or list(TESTS.glob(f"*/{name}.py"))]
     assert done.returncode == 0 or missing, done.stderr.decode()  # matplotlib may not be there
 
 
 def test_make_hides_settings_that_change_what_python_means(tmp_path):
     """Catches a Makefile that runs the tests with whatever the reader's profile sets."""
-    (tmp_path / "mk").write_text("include Makefile\nshow: ; @env\n")
+    (tmp_path / "mk").write_text(
+        "include Makefile\nshow: ; @env && $(PYTHON) -m tests.compare.compare list --conv line\n")
     done = run("make", "-s", "-f", tmp_path / "mk", "show", PYTHONOPTIMIZE="1", PYTHONSAFEPATH="1",
                **NO_OTHER_MAKE)
-    assert done.returncode == 0 and b"PATH=" in done.stdout
+    assert done.returncode == 0 and b"PATH=" in done.stdout, done.stderr
     assert b"PYTHONOPTIMIZE" not in done.stdout and b"PYTHONSAFEPATH" not in done.stdout
 
 
@@ -82,16 +81,41 @@ def test_a_compiler_may_be_of_several_words(compiler, name):
     assert set(re.findall(r"build/obj/([^/ ]+)/", done.stdout.decode())) == {name}
 
 
+# ---- what an answer is ---------------------------------------------------------------------------
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody"
+
+
+def test_an_answer_is_cut_out_of_a_stream():
+    """Catches a client that takes half an answer for one, or a part of the next one into it."""
+    assert all(wire.response_in(ANSWER[:end]) is None for end in range(len(ANSWER)))
+    assert wire.response_in(bytearray(ANSWER + b"HTTP")).raw == ANSWER
+    heads = ANSWER.removesuffix(b"body") + ANSWER + b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert [answer.body for answer in wire.responses(heads, heads=(0,))] == [b"", b"body", b""]
+    with pytest.raises(wire.Unexpected, match="cut short"):
+        wire.responses(ANSWER + ANSWER[:-1])
+
+
+@pytest.mark.parametrize("old, new", [
+    (b"HTTP/1.1", b"HTTP/1.2"), (b"200 OK", b"200"), (b": ", b":"), (b": 4", b": -4"),
+    (b"Content-Length: 4", b"Date: 4"), (b"\r\n\r\n", b"\r\ncontent-length: 4\r\n\r\n")])
+def test_what_is_no_answer_is_unexpected(old, new):
+    """Catches a client to which a wrong head is good enough."""
+    with pytest.raises(wire.Unexpected):
+        wire.response_in(ANSWER.replace(old, new))
+
+
 # ---- other terminals -----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("encoding", ["latin-1", "gbk", "ascii"])
 @pytest.mark.parametrize("tool", [
-    "demo/demo.py", "compare/compare.py all --conv line", "compare/compare.py trace 01",
-    "compare/compare.py pair 01 02 --conv line", "compare/compare.py list --json"])
+    "demo.demo", "compare.compare all --conv line", "compare.compare trace 01",
+    "compare.compare pair 01 02 --conv line", "compare.compare list --json"])
 def test_terminals_that_lack_characters(tool, encoding):
     """Catches UnicodeEncodeError where the terminal is not UTF-8."""
     tool, *arguments = tool.split()
-    done = run(sys.executable, TESTS / tool, *arguments, PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    done = run(sys.executable, "-m", f"tests.{tool}", *arguments, PYTHONIOENCODING=encoding,
+               PYTHONUTF8="0")
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode(encoding) and "UnicodeEncodeError" not in done.stderr.decode(encoding)
 
@@ -107,12 +131,11 @@ def test_the_marks_differ_in_every_encoding():
 
 def test_leaks_are_not_looked_for_without_ptrace(tmp_path):
     """Catches servers that LeakSanitizer ends with an error because it may not trace."""
-    show = ("-c", f"import sys, os; sys.path.insert(0, {str(TESTS)!r}); import lab; "
-            "print(os.environ['ASAN_OPTIONS'])")
+    show = ("-c", "import os; from tests import lab; print(os.environ['ASAN_OPTIONS'])")
     env = {"ASAN_OPTIONS": "exitcode=99"}
     assert run(sys.executable, *show, PATH=no_strace(tmp_path), **env).stdout == (
         b"exitcode=99:detect_leaks=0\n")
-    started = run(sys.executable, TESTS / "lab.py", "printenv", "ASAN_OPTIONS",
+    started = run(sys.executable, "-m", "tests.lab", "printenv", "ASAN_OPTIONS",
                   PATH=no_strace(tmp_path), **env)
     assert started.stdout == b"exitcode=99:detect_leaks=0\n"
     assert started.stderr.startswith(b"leaks are not looked for: strace may not trace here")
@@ -122,7 +145,7 @@ def test_leaks_are_not_looked_for_without_ptrace(tmp_path):
 
 def test_an_exercise_that_needs_strace_is_not_known_to_be_solved(tmp_path):
     """Catches a check that passes, or fails, for what it could not look at."""
-    done = run(sys.executable, "-B", TESTS / "exercises" / "exercises.py", "check", "01b",
+    done = run(sys.executable, "-B", "-m", "tests.exercises.exercises", "check", "01b",
                PATH=no_strace(tmp_path))
     assert done.returncode == 77, done.stdout
     assert done.stdout.startswith(b"skipped Every client") and b"may not trace here" in done.stdout

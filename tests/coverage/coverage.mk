@@ -17,7 +17,7 @@ coverage: deps coverage-deps  ## lines and branches that no test reaches; fails 
 	@LAB_STAGES= LAB_BIN=$(COVERAGE_BUILD) $(PYTEST) -n $(BLACKBOX_JOBS) tests/blackbox \
 	  --ignore tests/blackbox/test_broken.py --ignore tests/blackbox/test_stage_shape.py \
 	  --ignore tests/blackbox/test_survive_valgrind.py || [ $$? = 1 ]
-	@$(PYTHON) tests/coverage/coverage.py $(COVERAGE_BUILD)
+	@$(PYTHON) -m tests.coverage.coverage $(COVERAGE_BUILD)
 
 coverage-deps:
 	@tests/coverage/deps.sh

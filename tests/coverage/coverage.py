@@ -1,6 +1,6 @@
 """What no test reaches, by file: lines and branches, from the counters of a coverage build.
 
-    coverage.py FOLDER    the build's folder, after its programs have run
+    -m tests.coverage.coverage FOLDER    the build's folder, after its programs have run
 
 A branch is one way out of a decision. Fails where a file has less than 95 % of its lines or 90 % of
 its branches, and where a source has no counters at all. The branches of EXCUSED do not count; an

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import pathlib
-import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-
-import coverage  # noqa: E402
+from tests.coverage import coverage
 
 
 def line(number: int, count: int, *branches: int, throw: int | None = None) -> dict:

@@ -6,14 +6,10 @@ answers anything else than the file says.
 
 from __future__ import annotations
 
-import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "compare"))
-import conversation as conv  # noqa: E402
-import show  # noqa: E402
-import wire  # noqa: E402
-from conversation import lab  # noqa: E402
+from tests import lab
+from tests.compare import conversation as conv, play, show
 
 FIRST, CELL = 33, 11
 HEADS = ("01 plain", "02 reactor", "03 libevent", "04 buffer")
@@ -27,7 +23,7 @@ NEXT = (
 
 
 def cell(seen: list[conv.Observation]) -> str:
-    wrong = wire.differences(seen)
+    wrong = play.differences(seen)
     return f"✗ byte {wrong[0].at}" if wrong else "✓"
 
 
@@ -41,7 +37,7 @@ def rows(played: dict[str, list[conv.Observation]]) -> list[tuple[str, list[str]
 def print_table(played: dict[str, list[conv.Observation]]) -> None:
     print(" " * FIRST + " ".join(show.paint(show.fit(h, CELL), "bold") for h in HEADS).rstrip())
     for caption, cells in rows(played):
-        marks = " ".join(wire.mark(text, CELL) for text in cells)
+        marks = " ".join(play.mark(text, CELL) for text in cells)
         print((show.fit(caption, FIRST) + marks).rstrip())
 
 
@@ -49,12 +45,12 @@ def main() -> int:
     conversation = conv.find("demo")
     print("One conversation, played against four event loops:\n")
     try:
-        played = wire.play_all(conversation, wire.all_stages())
+        played = play.play_all(conversation, play.all_stages())
     except (lab.StartError, OSError) as why:
         print(f"demo: a stage does not run: {why}", file=sys.stderr)
         return 1
     print_table(played)
-    wrong = {label: wire.differences(seen) for label, seen in played.items()}
+    wrong = {label: play.differences(seen) for label, seen in played.items()}
     if any(wrong.values()):
         print(show.paint("\nNot what the conversation expects:", "red", "bold"))
         for label in (label for label in wrong if wrong[label]):

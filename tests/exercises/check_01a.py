@@ -2,8 +2,8 @@
 
 import http.client
 
-import lab
-from clients import Unmet, ask, connection, require
+from tests import lab
+from tests.exercises.clients import Unmet, ask, connection, require
 
 BINARIES = lab.STAGES
 ALL_BYTES = bytes(range(256))

@@ -1,7 +1,8 @@
 """Edge-triggered clients in stage 1."""
 
-import lab
-from clients import HELLO, noise, require, settle, stream_of_answers, through, traced
+from tests import lab
+from tests.exercises.clients import (
+    HELLO, interests, noise, require, stream_of_answers, through, traced)
 
 STAGE = "01_plain_epoll"
 BINARIES = [STAGE]
@@ -14,8 +15,8 @@ def check_edge():
             with server.connect(port) as sock:
                 sock.sendall(HELLO)
                 sock.recv(1000)
-        settle(trace)
-        found = trace.interests(trace.clients())
+        trace.settle()
+        found = interests(trace)
         require(len(found) == 2, f"{len(found)} of 2 clients were added to the tree")
         require(all("EPOLLET" in events for events in found), f"interests: {', '.join(found)}")
 

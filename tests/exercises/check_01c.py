@@ -2,8 +2,8 @@
 
 import time
 
-import lab
-from clients import HELLO, ask_hello, require, settle, stream_of_answers, traced
+from tests import lab
+from tests.exercises.clients import HELLO, ask_hello, require, stream_of_answers, traced
 
 STAGE = "01_plain_epoll"
 BINARIES = [STAGE]
@@ -15,13 +15,13 @@ def check_flag():
     with traced(STAGE, "--threads", "2", calls="epoll_ctl,accept4,listen") as (server, trace):
         with server.connect("http") as sock:
             ask_hello(sock)
-        settle(trace)
-        added = [line for line in trace.lines("epoll_ctl") if "EPOLL_CTL_ADD" in line]
-        exclusive = [line for line in added if "EPOLLEXCLUSIVE" in line]
+        trace.settle()
+        added = [call for call in trace.calls("epoll_ctl") if "EPOLL_CTL_ADD" in call.parts]
+        exclusive = [call for call in added if "EPOLLEXCLUSIVE" in call.args]
         require(len(exclusive) == 4,
                 f"{len(exclusive)} of {len(added)} additions to a tree say EPOLLEXCLUSIVE: two "
                 f"loops with two listeners each make 4")
-        failed = [line for line in trace.lines("epoll_ctl") if "= -1" in line]
+        failed = [call for call in trace.calls("epoll_ctl") if call.result.startswith("E")]
         require(not failed, f"the kernel refused: {failed[:1]}")
 
 
@@ -32,9 +32,9 @@ def check_herd():
         for _ in range(CLIENTS):
             server.connect("text").close()
             time.sleep(0.02)
-        settle(trace)
-        calls = trace.lines("accept4")
-    accepted = sum("EAGAIN" not in call for call in calls)
+        trace.settle()
+        calls = trace.calls("accept4")
+    accepted = sum(call.result != "EAGAIN" for call in calls)
     in_vain = len(calls) - accepted
     require(accepted == CLIENTS, f"{accepted} of {CLIENTS} clients were accepted")
     require(in_vain <= 2 * CLIENTS,

@@ -3,8 +3,8 @@
 import re
 import time
 
-import lab
-from clients import ask_hello, closes_a_silent_client, require, settle, traced
+from tests import lab
+from tests.exercises.clients import ask_hello, closes_a_silent_client, require, traced
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]
@@ -13,8 +13,8 @@ CALLS = "epoll_wait,epoll_pwait,timerfd_create,timerfd_settime"
 
 def time_outs(trace) -> list[int]:
     """The last argument but the signal mask of each wait."""
-    found = [re.search(r", (-?\d+)(?:, NULL, \d+)?\)\s+= ", line)
-             for call in ("epoll_wait", "epoll_pwait") for line in trace.lines(call)]
+    found = [re.search(r", (-?\d+)(?:, NULL, \d+)?$", call.args)
+             for call in trace.calls("epoll_wait", "epoll_pwait")]
     return [int(match[1]) for match in found if match]
 
 
@@ -23,10 +23,10 @@ def check_waits():
     with traced(STAGE, "--idle-timeout", "30", calls=CALLS) as (server, trace):
         with server.connect("http") as sock:
             ask_hello(sock, 3)
-        settle(trace)
+        trace.settle()
         finite = [timeout for timeout in time_outs(trace) if timeout != -1]
         require(not finite, f"epoll_wait had a time-out: {finite[:5]} ms")
-        require(trace.lines("timerfd_create"), "no timerfd_create")
+        require(trace.calls("timerfd_create"), "no timerfd_create")
 
 
 def check_silent():
@@ -52,8 +52,8 @@ def check_cost():
     with traced(STAGE, "--idle-timeout", "30", calls=CALLS) as (server, trace):
         with server.connect("http") as sock:
             ask_hello(sock, 200)
-        settle(trace)
-        set_ = len(trace.lines("timerfd_settime"))
+        trace.settle()
+        set_ = len(trace.calls("timerfd_settime"))
         require(set_ > 0, "no timerfd_settime at all: there is no timerfd yet")
         require(set_ < 50, f"200 requests, {set_} times timerfd_settime")
 
@@ -64,9 +64,9 @@ def check_quiet():
         with server.connect("http") as sock:
             sock.settimeout(5)
             require(sock.recv(1) == b"", "the server said something")
-        settle(trace)
+        trace.settle()
         before = len(time_outs(trace))
         time.sleep(2)
         woken = len(time_outs(trace)) - before
-        require(trace.lines("timerfd_create"), "no timerfd_create")
+        require(trace.calls("timerfd_create"), "no timerfd_create")
         require(woken <= 4, f"{woken} wake-ups in two seconds without a client")

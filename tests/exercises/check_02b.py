@@ -3,8 +3,9 @@
 import signal
 import time
 
-import lab
-from clients import HELLO, ask_hello, noise, require, settle, stream_of_answers, through, traced
+from tests import lab
+from tests.exercises.clients import (
+    HELLO, ask_hello, interests, noise, require, stream_of_answers, through, traced)
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]
@@ -16,9 +17,8 @@ def check_flag():
     with traced(STAGE, calls="epoll_ctl,accept4") as (server, trace):
         with server.connect("http") as sock:
             ask_hello(sock, 3)
-        settle(trace)
-        clients = trace.clients()
-        found = trace.interests(clients) + trace.interests(clients, "MOD")
+        trace.settle()
+        found = interests(trace) + interests(trace, "MOD")
         require(found, "no client on the tree")
         require(all("EPOLLONESHOT" in events for events in found), f"{found[:4]}")
 
@@ -59,8 +59,8 @@ def check_cost():
     with traced(STAGE, calls="epoll_ctl,accept4") as (server, trace):
         with server.connect("http") as sock:
             ask_hello(sock, 100)
-        settle(trace)
-        found = trace.interests(trace.clients(), "MOD")
+        trace.settle()
+        found = interests(trace, "MOD")
         require(any("EPOLLONESHOT" in events for events in found), "no EPOLLONESHOT")
         require(len(found) <= 210, f"100 requests, {len(found)} EPOLL_CTL_MOD")
 

@@ -1,7 +1,8 @@
 """How many epoll_ctl? The reactor counts."""
 
-import lab
-from clients import HELLO, ask_hello, connection, require, settle, stats, stream_of_answers, traced
+from tests import lab
+from tests.exercises.clients import (
+    HELLO, ask_hello, connection, require, stats, stream_of_answers, traced)
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]
@@ -47,12 +48,12 @@ def check_strace():
             with server.connect("http") as sock:
                 sock.sendall(HELLO * 2)
                 stream_of_answers(sock, 2)
-        settle(trace)
+        trace.settle()
         client = connection(server)
         seen = stats(client).get("epoll_ctl")
         client.close()
-        settle(trace)
-        counted = len(trace.lines("epoll_ctl"))
+        trace.settle()
+        counted = len(trace.calls("epoll_ctl"))
     # After the number was formatted: the swap for its own answer, the swap back, the last DEL.
     require(seen is not None, "no member epoll_ctl in /stats")
     require(0 <= counted - seen <= 4, f"/stats says {seen}, strace {counted}")

@@ -1,25 +1,20 @@
 """Priorities: HTTP before text in one batch."""
 
-import pathlib
 import signal
 import time
 
-import lab
-from clients import HELLO, ask_hello, connection, noise, receive, require, stats
+from tests import lab
+from tests.exercises.clients import HELLO, ask_hello, connection, noise, receive, require, stats
 
 STAGE = "03_libevent_raw"
 BINARIES = [STAGE]
 CROWD, SIZE = 20, 16 * 1024
 
 
-def stopped(server: lab.Server) -> bool:
-    return pathlib.Path(f"/proc/{server.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
-
-
 def stop_the_world(server: lab.Server) -> None:
     """What is sent from now on is found by the server in one batch, after SIGCONT."""
     server.signal(signal.SIGSTOP)
-    while not stopped(server):
+    while lab.stat_of(server.pid)[0] != "T":
         time.sleep(0.01)
 
 

@@ -5,8 +5,8 @@ import re
 import signal
 import time
 
-import lab
-from clients import HELLO, ask_hello, require, stream_of_answers
+from tests import lab
+from tests.exercises.clients import HELLO, ask_hello, require, stream_of_answers
 
 STAGE = "03_libevent_raw"
 BINARIES = [STAGE]

@@ -2,8 +2,8 @@
 
 import time
 
-import lab
-from clients import CannotLook, Unmet, ask_hello, closes_a_silent_client, require
+from tests import lab
+from tests.exercises.clients import CannotLook, Unmet, ask_hello, closes_a_silent_client, require
 
 STAGE, MODEL = "03_libevent_raw", "01_plain_epoll"
 BINARIES = [STAGE, MODEL]

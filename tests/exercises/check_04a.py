@@ -3,8 +3,8 @@
 import threading
 import time
 
-import lab
-from clients import Unmet, ask_hello, noise, require, through
+from tests import lab
+from tests.exercises.clients import Unmet, ask_hello, noise, require, through
 
 STAGE = "04_bufferevent_http"
 BINARIES = [STAGE]

@@ -1,7 +1,7 @@
 """GET /count streamed by evhttp."""
 
-import lab
-import counting
+from tests import lab
+from tests.exercises import counting
 
 BINARIES = ["evhttp_server"]
 

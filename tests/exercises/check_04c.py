@@ -1,8 +1,8 @@
 """GET /count streamed by our own session, at all stages."""
 
-import lab
-import counting
-from clients import Unmet
+from tests import lab
+from tests.exercises import counting
+from tests.exercises.clients import Unmet
 
 BINARIES = lab.STAGES
 

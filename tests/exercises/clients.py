@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import pathlib
 import random
-import re
 import socket
 import tempfile
-import threading
 import time
 
-import lab
+from tests import lab
+from tests.lib import strace, wire
+from tests.lib.wire import HELLO
 
-HELLO = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 PATIENCE = 20.0
 
 
@@ -73,37 +71,19 @@ def receive(sock: socket.socket, size: int) -> bytes:
 def through(sock: socket.socket, data: bytes, wait: float = 0.0, patience: float = 10.0) -> None:
     """Sends `data` to the text port, reads after `wait` seconds; all must come back, then FIN."""
     sock.settimeout(patience)
-    problems = []
-
-    def send():
-        try:
-            sock.sendall(data)
-            sock.shutdown(socket.SHUT_WR)
-        except OSError as error:
-            problems.append(f"sending failed: {error}")
-
-    sender = threading.Thread(target=send, daemon=True)
-    sender.start()
-    time.sleep(wait)
-    got = receive(sock, len(data))
-    sender.join(patience)
-    require(not problems, " ".join(problems))
+    got = wire.stream(sock, data, wait=wait)
     require(got == data, f"{len(got)} of {len(data)} bytes came back, or not the same ones")
-    require(receive(sock, 1) == b"", "more came back than was sent")
 
 
 def stream_of_answers(sock: socket.socket, count: int) -> None:
     """`count` answers to HELLO."""
-    got = bytearray()
-    end = b"\r\n\r\nhello, world\n"
-    while got.count(end) < count:
+    client = wire.Client(sock)
+    for number in range(count):
         try:
-            piece = sock.recv(1 << 16)
-        except TimeoutError:
-            raise Unmet(f"{got.count(end)} of {count} answers came, then nothing more"
-                        ) from None
-        require(piece, f"closed after {got.count(end)} of {count} answers")
-        got += piece
+            body = client.read_response().body
+        except (TimeoutError, wire.Unexpected) as why:
+            raise Unmet(f"{number} of {count} answers came, then nothing more: {why}") from None
+        require(body == b"hello, world\n", f"answer {number + 1}: {body[:40]!r}")
 
 
 def ask_hello(sock: socket.socket, times: int = 1) -> None:
@@ -124,52 +104,20 @@ def closes_a_silent_client(stage: str) -> None:
 # ---- strace --------------------------------------------------------------------------------------
 
 
-class Trace:
-    """The calls of a server, as strace prints them."""
-
-    def __init__(self, path: pathlib.Path):
-        self.path = path
-
-    def lines(self, call: str) -> list[str]:
-        """Those calls, whole ones only; calls that another thread interrupted are put together."""
-        whole, begun = [], {}
-        for line in self.path.read_text(errors="replace").splitlines():
-            thread, text = re.match(r"(?:(\d+) +)?(.*)", line).groups()
-            if text.endswith("<unfinished ...>"):
-                begun[thread] = text.removesuffix("<unfinished ...>").rstrip()
-            elif resumed := re.match(r"<\.\.\. \w+ resumed>(.*)", text):
-                whole.append(begun.pop(thread, "") + resumed[1])
-            else:
-                whole.append(text)
-        return [line for line in whole if line.startswith(call + "(")]
-
-    def clients(self) -> set[str]:
-        """The descriptors that accept4 gave."""
-        found = (re.search(r"= (\d+)$", line) for line in self.lines("accept4"))
-        return {match[1] for match in found if match}
-
-    def interests(self, descriptors: set[str], operation: str = "ADD") -> list[str]:
-        """The events of each such epoll_ctl on one of these descriptors."""
-        found = [re.match(r"epoll_ctl\(\d+, EPOLL_CTL_(\w+), (\d+), \{events=([A-Z|]+)", line)
-                 for line in self.lines("epoll_ctl")]
-        return [m[3] for m in found if m and m[1] == operation and m[2] in descriptors]
+def interests(trace: strace.Log, operation: str = "ADD") -> list[str]:
+    """The events of each such epoll_ctl on a descriptor that accept4 gave."""
+    clients = {call.result for call in trace.calls("accept4")}
+    return [call.events[0][0] for call in trace.calls("epoll_ctl")
+            if call.parts[1] == f"EPOLL_CTL_{operation}" and call.parts[2] in clients]
 
 
 @contextlib.contextmanager
 def traced(stage: str, *flags: str, calls: str):
-    """A server under strace, and its Trace; read that after the block, when all has been
+    """A server under strace, and what that says; read it after the block, when all has been
     written."""
     if why := lab.why_no_tracing():
         raise CannotLook(why)
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "trace"
-        wrapper = ("strace", "-D", "-f", "-o", path, "-e", f"trace={calls}")
+    with tempfile.NamedTemporaryFile(prefix="strace-") as file:
+        wrapper = strace.command(file.name, calls, "-f")
         with lab.Server(stage, *flags, wrapper=wrapper) as server:
-            yield server, Trace(path)
-
-
-def settle(trace: Trace) -> None:
-    """Until strace has written what has happened."""
-    size = -1
-    while size != (size := trace.path.stat().st_size):
-        time.sleep(0.2)
+            yield server, strace.Log(file.name)

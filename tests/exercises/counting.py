@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-import lab
-from clients import ask, ask_hello, connection, require
+from tests import lab
+from tests.exercises.clients import ask, ask_hello, connection, require
 
 
 def body_of(n: int) -> bytes:

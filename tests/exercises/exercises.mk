@@ -2,8 +2,8 @@
 
 .PHONY: exercises
 exercise-%: deps all  # builds your tree and checks that exercise
-	@$(PYTHON) -B tests/exercises/exercises.py check $*
+	@$(PYTHON) -B -m tests.exercises.exercises check $*
 
 CHECKS += exercises
 exercises: deps all  ## do the solutions pass their checks? (ID=02a: one; make exercise-02a: does yours?)
-	@$(PYTHON) -B tests/exercises/exercises.py verify $(ID)
+	@$(PYTHON) -B -m tests.exercises.exercises verify $(ID)

@@ -1,10 +1,10 @@
 """Runs the checks of notes/exercises.md, and checks the checks.
 
-    exercises.py check 02a       does the tree do what exercise 02a asks for?
-    exercises.py probe 02a       the same, until the first point that is missing
-    exercises.py verify [02a..]  in copies of the tree: each solution (notes/solutions/02a.patch)
-                                 passes its check; the tree as it is and each wrong solution
-                                 (tests/exercises/wrong/02a-*.patch) fail it
+    -m tests.exercises.exercises check 02a       does the tree do what exercise 02a asks for?
+    -m tests.exercises.exercises probe 02a       the same, until the first point that is missing
+    -m tests.exercises.exercises verify [02a..]
+        in copies of the tree: each solution (notes/solutions/02a.patch) passes its check; the tree
+        as it is and each wrong solution (tests/exercises/wrong/02a-*.patch) fail it
 
 A check is a module check_02a.py. Its functions that begin with `check_` are the points asked for,
 in order: the docstring's first line says what must hold, an Unmet says what was seen, a CannotLook
@@ -23,14 +23,12 @@ import shutil
 import subprocess
 import sys
 
+from tests import lab, trees
+from tests.exercises.clients import CannotLook, Unmet
+from tests.lib import wire
+from tests.trees import Failure
+
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-import lab  # noqa: E402  (found through the line above)
-import trees  # noqa: E402
-from clients import CannotLook, Unmet  # noqa: E402
-from trees import Failure  # noqa: E402
-
 OUTPUT = lab.ROOT / "build" / "exercises"
 SOLUTIONS = lab.ROOT / "notes" / "solutions"
 OBJECTS = "build/obj/g++"
@@ -41,7 +39,7 @@ IDS = sorted(path.stem.removeprefix("check_") for path in HERE.glob("check_*.py"
 def module_of(name: str):
     if name not in IDS:
         raise SystemExit(f"there is no exercise {name}; there are {' '.join(IDS)}")
-    return importlib.import_module(f"check_{name}")
+    return importlib.import_module(f"tests.exercises.check_{name}")
 
 
 def points(module) -> list:
@@ -52,7 +50,7 @@ def missing(point) -> str:
     """What this point lacks; empty if nothing."""
     try:
         point()
-    except Unmet as error:
+    except (Unmet, wire.Unexpected) as error:
         return str(error)
     except lab.StartError as error:
         return f"the server does not start: {error}"
@@ -107,7 +105,8 @@ def build(tree: pathlib.Path, *names: str) -> None:
 
 def outcome(tree: pathlib.Path, name: str) -> subprocess.CompletedProcess:
     """With PYTHONOPTIMIZE, which leaves out every `assert`: a check made of these would pass."""
-    result = trees.run([sys.executable, "-B", __file__, "probe", name], timeout=120,
+    program = [sys.executable, "-B", "-m", "tests.exercises.exercises"]
+    result = trees.run([*program, "probe", name], cwd=lab.ROOT, timeout=120,
                        env={**os.environ, "LAB_BIN": str(tree / "build"), "PYTHONOPTIMIZE": "1"})
     if "exercise " + name not in result.stdout:
         raise Failure(f"the check of {name} broke down:\n{result.stdout}")

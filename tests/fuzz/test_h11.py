@@ -8,18 +8,16 @@ The session runs without a socket (session_cli), with an application that tells 
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 import random
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 
 import h11
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import lab  # noqa: E402
+from tests import lab
+from tests.lib import wire
 
 KNOWN = "GET HEAD POST PUT DELETE OPTIONS TRACE PATCH".split()
 REFUSED = "refused"
@@ -72,14 +70,15 @@ def read_answer(said: bytes) -> Reading | str:
     said = said.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
     if not said:
         return INCOMPLETE
-    head, rest = said.split(b"\r\n\r\n", 1)
-    if not head.startswith(b"HTTP/1.1 200 "):
+    head = wire.response_in(said, head=True)
+    if (head.version, head.status) != ("HTTP/1.1", 200):
         return REFUSED
-    method, target = re.search(rb"\r\nAsked: (\S+) (\S+)", head).groups()
-    length = int(re.search(rb"\r\nContent-Length: (\d+)", head)[1]) if method != b"HEAD" else 0
-    body, rest = rest[:length], rest[length:]
-    assert len(body) == length and (not rest or rest.startswith(b"HTTP/1.1 ")), said
-    return Reading(method.decode(), target.decode(), body)
+    method, target = head.headers["asked"].split()
+    answer = wire.response_in(said, method == "HEAD")
+    assert answer, said
+    rest = said[len(answer.raw):]
+    assert not rest or rest.startswith(b"HTTP/1.1 "), said
+    return Reading(method, target, answer.body)
 
 
 # ---- what both have to accept -------------------------------------------------------------------

@@ -7,7 +7,7 @@ SCRIPT    = $(filter %/$(X).py,$(SCRIPTS))
 
 .PHONY: kernel
 kernel: $(PROGRAM) $(if $(SCRIPT),all)  ## X=send: an experiment of notes/kernel.md
-	@$(if $(SCRIPT),LAB_BIN=$(BIN) $(PYTHON) -B $(SCRIPT),$(or $(PROGRAM),\
+	@$(if $(SCRIPT),LAB_BIN=$(BIN) $(PYTHON) -B -m $(subst /,.,$(basename $(SCRIPT))),$(or $(PROGRAM),\
 	  echo 'make kernel X=NAME: $(sort $(basename $(notdir $(KERNEL) $(SCRIPTS))))' >&2; false))
 
 $(KERNEL): $(BIN)/%: $(OBJ)/notes/%.o $(COMMON_OBJ)

@@ -4,11 +4,11 @@
 CHECKS += notes-check
 
 notes: deps all  ## refresh the quotes and the captured outputs in the notes
-	@$(PYTHON) tests/notes/notes.py write --run $(NOTE)
+	@$(PYTHON) -m tests.notes.notes write --run $(NOTE)
 
 notes-check: deps all  ## fail where a quote, an output, a link or a translation went stale
-	@$(PYTHON) tests/notes/notes.py check --run
+	@$(PYTHON) -m tests.notes.notes check --run
 	@$(PYTEST) tests/notes
 
 notes-zh-done:  ## NOTE=01_plain_epoll.md: its translation is up to date now
-	@$(PYTHON) tests/notes/notes.py translated $(NOTE)
+	@$(PYTHON) -m tests.notes.notes translated $(NOTE)

@@ -1,7 +1,7 @@
 """Checked notes: what a note quotes is what the tree holds, and what it shows is what runs.
 
 A note asks for a quote, a link, a diff or an output in a comment of its own line; what stands
-behind the comment is written by `notes.py write` and verified by `notes.py check`:
+behind the comment is written by `make notes` and verified by `make notes-check`:
 
     <!-- quote 01_plain_epoll/server.cc on_readable -->  the whole function, and a link to its lines
     <!-- link common/session.h Session::Phase -->        the link alone
@@ -38,12 +38,9 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-import cpp  # noqa: E402
-import lab  # noqa: E402
-from lab import LISTENING, STAGES  # noqa: E402
+from tests import lab
+from tests.lab import LISTENING, STAGES
+from tests.lib import cpp
 
 TRANSLATED = ("README.md", "00_sockets.md", *(f"{stage}.md" for stage in STAGES), "05_evhttp.md",
               "kernel.md", "exercises.md")
@@ -114,7 +111,7 @@ class Tree:
             raise NoteError(f"there is no file {name}")
         return self.root / name
 
-    def find(self, file: str, name: str) -> cpp.Definition:
+    def find(self, file: str, name: str) -> cpp.Declaration:
         try:
             return cpp.find(self.path(file), name)
         except cpp.NotFound as missing:
@@ -296,7 +293,7 @@ class Note:
             self.problems.append(Problem(self.name, at + 1, f"{kind} {arguments} is stale"))
         return end, [self.lines[at], *block]
 
-    def link_to(self, file: str, found: cpp.Definition) -> str:
+    def link_to(self, file: str, found: cpp.Declaration) -> str:
         place = f"{file}#L{found.first}-L{found.last}"
         up = os.path.relpath(self.tree.root / file, self.path.parent)
         return f"[`{place}`]({up}#L{found.first}-L{found.last})"

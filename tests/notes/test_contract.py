@@ -12,9 +12,7 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-import lab  # noqa: E402  (found through the line above)
+from tests import lab
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONTRACT = (ROOT / "notes/contract.md").read_text(encoding="utf-8")

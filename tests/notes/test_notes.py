@@ -9,10 +9,8 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-
-import cpp  # noqa: E402
-import notes  # noqa: E402
+from tests.lib import cpp
+from tests.notes import notes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -52,7 +50,8 @@ def due(tree):
 
 def main(tree, *arguments):
     """The program itself: it ends with 0 or 1, whatever it finds."""
-    return subprocess.run([sys.executable, "-B", notes.__file__, *arguments, "--root", tree.root],
+    program = (sys.executable, "-B", "-m", "tests.notes.notes")
+    return subprocess.run([*program, *arguments, "--root", tree.root], cwd=ROOT,
                           capture_output=True, text=True, check=False)
 
 
@@ -300,6 +299,16 @@ def test_definition_is_found(tmp_path, name, first, last):
     path.write_text(SOURCE, encoding="utf-8")
     found = cpp.find(path, name)
     assert (found.first, found.last) == (first, last)
+
+
+def test_what_has_no_body_is_told_apart():
+    """Catches a scanner that takes a call in a value for a prototype, or a wrapped prototype for
+    the beginning of what follows it."""
+    source = ("struct A;\nint a(int,\n      int);\nint b = a(1, 2);\nbool operator<(A, A) {}\n"
+              "using T = A;\n")
+    found = [(d.name, d.kind, d.begin, d.last) for d in cpp.declarations(source)]
+    assert found == [("A", "other", 1, 1), ("a", "prototype", 2, 3), ("b", "other", 4, 4),
+                     ("operator<", "function", 5, 5), ("T", "other", 6, 6)]
 
 
 @pytest.mark.parametrize("name, reason", [

@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 """One page from real runs: the wire, the system calls, the cost, and the machine.
 
-    report.py                 plays, traces and measures; writes build/report/index.html
-    report.py --no-bench      draws the last measurement again (build/bench/results.json)
+    -m tests.report.report               plays, traces and measures; writes build/report/index.html
+    -m tests.report.report --no-bench    draws the last measurement, build/bench/results.json, again
 
 The numbers are those of tests/compare and tests/bench; this file only asks for them and draws.
 """
@@ -22,14 +21,12 @@ import sys
 import tempfile
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-TESTS = HERE.parent
-sys.path[:0] = [str(HERE), str(TESTS), str(TESTS / "bench")]
-import lab  # noqa: E402
-import bench  # noqa: E402
-import draw  # noqa: E402
-import targets as tg  # noqa: E402
+from tests import lab
+from tests.bench import bench, targets as tg
+from tests.lib import wire
+from tests.report import draw
 
+HERE = pathlib.Path(__file__).resolve().parent
 OUTPUT = lab.ROOT / "build" / "report"
 TRACED = ("keepalive", "pipelining", "line", "half_close", "slow_reader", "sigterm")
 KINDS = (("wait", "wait"), ("epoll_ctl", "control"), ("accept", "open"), ("close", "open"),
@@ -52,10 +49,11 @@ def say(what: str) -> None:
 
 def compare(*arguments: str):
     """What tests/compare says, as data. It ends 1 when the stages differ: that is shown, too."""
-    done = subprocess.run([sys.executable, "-B", str(TESTS / "compare" / "compare.py"), *arguments,
-                           "--json"], capture_output=True, text=True, check=False, timeout=600)
+    program = (sys.executable, "-B", "-m", "tests.compare.compare")
+    done = subprocess.run([*program, *arguments, "--json"], capture_output=True, text=True,
+                          check=False, timeout=600, cwd=lab.ROOT)
     if done.returncode not in (0, 1):
-        sys.exit(f"compare.py {' '.join(arguments)}: {done.stderr}")
+        sys.exit(f"compare {' '.join(arguments)}: {done.stderr}")
     return json.loads(done.stdout)
 
 
@@ -154,11 +152,9 @@ def count_instructions(target: tg.Target, requests: int) -> int:
     with tempfile.TemporaryDirectory(prefix="callgrind-") as folder:
         out = pathlib.Path(folder) / "out"
         wrapper = ("valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}")
-        with target.start(wrapper=wrapper) as server, bench.ask(server) as sock:
+        with target.start(wrapper=wrapper) as server, bench.ask(server) as client:
             for _ in range(requests):
-                sock.sendall(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                while not sock.recv(4096).endswith(b"hello, world\n"):
-                    pass
+                client.ask(wire.HELLO)
         return int(re.search(r"^(?:summary|totals): (\d+)", out.read_text(encoding="utf-8"),
                              re.M)[1])
 
@@ -300,12 +296,11 @@ def machine_section(results: dict, measured: float) -> str:
 # ---- all -----------------------------------------------------------------------------------------
 
 def measure(flags: str) -> None:
-    say("measuring (tests/bench/bench.py " + flags + ")")
-    program = str(TESTS / "bench" / "bench.py")
-    done = subprocess.run([sys.executable, "-B", program, *shlex.split(flags)],
-                          stdout=subprocess.DEVNULL, check=False)
+    say(f"measuring (tests.bench.bench {flags})")
+    done = subprocess.run([sys.executable, "-B", "-m", "tests.bench.bench", *shlex.split(flags)],
+                          stdout=subprocess.DEVNULL, check=False, cwd=lab.ROOT)
     if done.returncode != 0:
-        sys.exit("bench.py failed")
+        sys.exit("tests.bench.bench failed")
 
 
 def write(parts: dict[str, str]) -> pathlib.Path:
@@ -319,7 +314,7 @@ def write(parts: dict[str, str]) -> pathlib.Path:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bench", default="--quick", metavar="FLAGS", help="for bench.py")
+    parser.add_argument("--bench", default="--quick", metavar="FLAGS", help="for tests.bench.bench")
     parser.add_argument("--no-bench", action="store_true", help="draw the last measurement again")
     options = parser.parse_args(arguments)
     if not options.no_bench:

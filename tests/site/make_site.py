@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 """The site: README and notes as they lie in the tree, made into pages by mkdocs.
 
-    make_site.py build           writes build/site
-    make_site.py serve [PORT]    shows it on 127.0.0.1
+    -m tests.site.make_site build           writes build/site
+    -m tests.site.make_site serve [PORT]    shows it on 127.0.0.1
 
 The notes link to source files; here each of these becomes a page with a line anchor per line. One
 page is made from the code alone: the four stages' functions of the same name, side by side.
@@ -24,11 +23,10 @@ import sys
 import tarfile
 import tempfile
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "compare"))
-import functions  # noqa: E402
-from conversation import lab  # noqa: E402
+from tests import lab
+from tests.compare import functions
 
+HERE = pathlib.Path(__file__).resolve().parent
 ROOT = lab.ROOT
 BUILD = ROOT / "build"
 SOURCE, SITE = BUILD / "site-src", BUILD / "site"

@@ -2,10 +2,10 @@
 
 .PHONY: site serve-site site-deps
 site: site-deps  ## the README, the notes in both languages and the code as a site, in build/site
-	@$(PYTHON) -B tests/site/make_site.py build
+	@$(PYTHON) -B -m tests.site.make_site build
 
 serve-site: site  ## show it on http://127.0.0.1:8000/ (PORT=)
-	@$(PYTHON) -B tests/site/make_site.py serve $(PORT)
+	@$(PYTHON) -B -m tests.site.make_site serve $(PORT)
 
 site-deps:
 	@tests/site/deps.sh mkdocs mkdocs-material

@@ -1,7 +1,7 @@
 """Ten thousand clients on one server at once: what an idle connection costs, and what a healthy
 client notices.
 
-    c10k.py [N]
+    -m tests.soak.c10k [N]
 
 For each stage, and for nginx if it is installed: N connections from several loopback addresses, one
 request on each, then all of them idle, then one more request on each, because a connection that
@@ -14,42 +14,27 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import pathlib
 import socket
-import struct
 import sys
 import time
 
-TESTS = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TESTS), str(TESTS / "bench")]
-import lab  # noqa: E402
-import targets  # noqa: E402
+from tests import lab
+from tests.bench import targets
+from tests.lib import wire
 
-HELLO = b"GET /hello HTTP/1.1\r\nHost: lab\r\n\r\n"
-BODY = b"hello, world\n"
 IP_BIND_ADDRESS_NO_PORT = 24
 PER_ADDRESS = 2000  # clients per source address: far fewer than it has ports
 SPARE = 200  # descriptors of either process that are not connections
 
 
-class LostAnswer(Exception):
-    """A client was not served."""
-
-
-def ask(sock: socket.socket) -> None:
+def ask(client: wire.Client) -> None:
     """One request, and its whole answer."""
-    sock.sendall(HELLO)
-    answer = b""
-    while not answer.endswith(b"\r\n\r\n" + BODY):
-        part = sock.recv(4096)
-        if not part:
-            raise LostAnswer(f"closed after {answer!r}")
-        answer += part
-    if not answer.startswith(b"HTTP/1.1 200 "):
-        raise LostAnswer(repr(answer))
+    answer = client.ask(wire.HELLO)
+    if (answer.status, answer.body) != (200, b"hello, world\n"):
+        raise wire.Unexpected(repr(answer.raw))
 
 
-def connect(port: int, index: int) -> socket.socket:
+def connect(port: int, index: int) -> wire.Client:
     """Client number `index`, from 127.0.1.1, 127.0.1.2 and so on.
 
     It closes by a reset, and its port is chosen when it connects: tens of thousands of clients in
@@ -57,30 +42,30 @@ def connect(port: int, index: int) -> socket.socket:
     """
     sock = socket.socket()
     sock.settimeout(30)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wire.reset_when_closed(sock)
     sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
     sock.bind((f"127.0.1.{index // PER_ADDRESS + 1}", 0))
     sock.connect(("127.0.0.1", port))
-    return sock
+    return wire.Client(sock)
 
 
 def healthy_client(port: int, pipe) -> None:
     """Asks until told to stop; sends back how long each answer took, or what went wrong."""
     took = []
     try:
-        with connect(port, 0) as sock:
+        with connect(port, 0) as client:
             while not pipe.poll():
                 start = time.perf_counter()
-                ask(sock)
+                ask(client)
                 took.append(time.perf_counter() - start)
                 time.sleep(0.001)
         pipe.send(sorted(took))
-    except (OSError, LostAnswer) as error:
+    except (OSError, wire.Unexpected) as error:
         pipe.send(error)
 
 
 def measure(server, count: int) -> str:
-    """One row of the table. Raises LostAnswer or OSError when a client was not served."""
+    """One row of the table. Raises wire.Unexpected or OSError when a client was not served."""
     with connect(server.http_port, 0) as first:
         ask(first)
     before = targets.resident(server.pid)
@@ -88,17 +73,16 @@ def measure(server, count: int) -> str:
     healthy = multiprocessing.Process(target=healthy_client, args=(server.http_port, theirs))
     healthy.start()
     try:
-        with contextlib.ExitStack() as clients:
-            socks = []
-            for index in range(count):
-                socks.append(clients.enter_context(connect(server.http_port, index)))
-            for sock in socks:
-                ask(sock)
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(connect(server.http_port, index))
+                       for index in range(count)]
+            for client in clients:
+                ask(client)
             memory = (targets.resident(server.pid) - before) / count
-            for sock in socks:
-                ask(sock)
+            for client in clients:
+                ask(client)
             ours.send("stop")
-            took = ours.recv() if ours.poll(60) else LostAnswer("the healthy client hangs")
+            took = ours.recv() if ours.poll(60) else wire.Unexpected("the healthy client hangs")
     finally:
         healthy.kill()
         healthy.join()
@@ -130,7 +114,7 @@ def main() -> int:
         with start() as server:
             try:
                 print(measure(server, count), flush=True)
-            except (OSError, LostAnswer) as error:
+            except (OSError, wire.Unexpected) as error:
                 print(f"{server.name:20} a client was not served: {error}", flush=True)
                 failed += 1
     return 1 if failed else 0

@@ -11,15 +11,12 @@ import collections
 import contextlib
 import random
 import socket
-import struct
 import time
+
+from tests.lib import wire
 
 IDLE_TIMEOUT = 5.0  # of the server; slow clients are slower than this
 PATIENCE = 30.0  # of a healthy client: a lost answer never comes, a loaded machine is only late
-
-
-class Violation(Exception):
-    """The server did what it must not do."""
 
 
 class Figures:
@@ -63,23 +60,13 @@ class Peer:
 
     async def need(self) -> None:
         if not await self.more():
-            raise Violation(f"lost answer: closed after {bytes(self.got[:80])!r}")
+            raise wire.Unexpected(f"lost answer: closed after {bytes(self.got[:80])!r}")
 
-    async def answer(self, head_only: bool = False) -> tuple[bytes, bytes]:
-        """The next answer: status and body."""
-        while (end := self.got.find(b"\r\n\r\n")) < 0:
+    async def answer(self, head_only: bool = False) -> wire.Response:
+        while (answer := wire.response_in(self.got, head_only)) is None:
             await self.need()
-        head = bytes(self.got[:end + 2])
-        length = 0 if head_only else int(head.split(b"\r\nContent-Length: ", 1)[1].split(b"\r")[0])
-        while len(self.got) < end + 4 + length:
-            await self.need()
-        body = bytes(self.got[end + 4:end + 4 + length])
-        del self.got[:end + 4 + length]
-        return head[:13], body
-
-    def reset(self) -> None:
-        """RST, not FIN."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        del self.got[:len(answer.raw)]
+        return answer
 
 
 @contextlib.asynccontextmanager
@@ -101,17 +88,18 @@ async def healthy_http(peer: Peer, rng: random.Random, figures: Figures) -> None
     for _ in range(rng.randint(1, 10)):
         batch = [a_request(rng) for _ in range(rng.choice([1, 1, 1, 8]))]
         start = time.perf_counter()
-        async with meanwhile(peer.send(b"".join(wire for wire, _, _ in batch))) as sending:
-            for wire, head_only, expected in batch:
-                status, body = await peer.answer(head_only)
-                if status != b"HTTP/1.1 200 " or body != expected:
-                    raise Violation(f"wrong answer to {wire[:60]!r}: {status!r} {body[:60]!r}")
+        async with meanwhile(peer.send(b"".join(request for request, _, _ in batch))) as sending:
+            for request, head_only, expected in batch:
+                answer = await peer.answer(head_only)
+                said = answer.version, answer.status, answer.body
+                if said != ("HTTP/1.1", 200, expected):
+                    raise wire.Unexpected(f"wrong answer to {request[:60]!r}: {answer.raw[:100]!r}")
                 figures.answers += 1
             await sending
         if len(batch) == 1 and len(batch[0][0]) < 500:
             figures.took.append(time.perf_counter() - start)
     if peer.got:
-        raise Violation(f"bytes behind the last answer: {bytes(peer.got[:60])!r}")
+        raise wire.Unexpected(f"bytes behind the last answer: {bytes(peer.got[:60])!r}")
 
 
 def a_request(rng: random.Random) -> tuple[bytes, bool, bytes]:
@@ -126,12 +114,13 @@ def a_request(rng: random.Random) -> tuple[bytes, bool, bytes]:
     head = b"POST " + route + b" HTTP/1.1\r\nHost: lab\r\n"
     if kind == 2:
         return head + b"Content-Length: %d\r\n\r\n" % len(body) + body, False, expected
-    wire = bytearray(head + b"Transfer-Encoding: chunked\r\n\r\n")
+    chunks = []
     while body:
         size = rng.randint(1, 30000)
-        wire += b"%x\r\n%b\r\n" % (len(body[:size]), body[:size])
+        chunks.append(body[:size])
         body = body[size:]
-    return bytes(wire + b"0\r\n\r\n"), False, expected
+    head += b"Transfer-Encoding: chunked\r\n\r\n"
+    return head + wire.chunked(*chunks), False, expected
 
 
 async def healthy_text(peer: Peer, rng: random.Random, figures: Figures) -> None:
@@ -151,7 +140,7 @@ async def healthy_text(peer: Peer, rng: random.Random, figures: Figures) -> None
             pass
         await sending
     if peer.got != data.upper():
-        raise Violation(f"text: sent {len(data)} bytes, got {len(peer.got)}, not the same")
+        raise wire.Unexpected(f"text: sent {len(data)} bytes, got {len(peer.got)}, not the same")
     figures.text_bytes += len(data)
 
 
@@ -180,7 +169,7 @@ async def slow_reader(peer: Peer, rng: random.Random, _: Figures) -> None:
                 await asyncio.sleep(0.05)
     start = peer.got.find(b"\r\n\r\n") + 4
     if start > 3 and peer.got[start:start + 100000] != body[:len(peer.got) - start]:
-        raise Violation("a slow reader got wrong bytes")
+        raise wire.Unexpected("a slow reader got wrong bytes")
 
 
 async def never_reads(peer: Peer, rng: random.Random, _: Figures) -> None:
@@ -196,9 +185,9 @@ async def never_reads(peer: Peer, rng: random.Random, _: Figures) -> None:
 
 async def resetting(peer: Peer, rng: random.Random, _: Figures) -> None:
     """Something, cut anywhere, perhaps a look at the answer, then RST."""
-    wire = b"".join(a_request(rng)[0] for _ in range(rng.randint(0, 5)))
-    peer.reset()  # takes effect when it closes
-    async with meanwhile(peer.send(wire[:rng.randint(0, len(wire))])):
+    data = b"".join(a_request(rng)[0] for _ in range(rng.randint(0, 5)))
+    wire.reset_when_closed(peer.sock)
+    async with meanwhile(peer.send(data[:rng.randint(0, len(data))])):
         await asyncio.sleep(rng.choice([0, 0, 0.001, 0.05]))
         if rng.random() < 0.3:
             async with meanwhile(peer.more()):
@@ -225,11 +214,11 @@ ATTACKS = (
 
 async def hostile(peer: Peer, rng: random.Random, _: Figures) -> None:
     """Malformed or far too large, or valid but damaged; then FIN or urgent data or nothing."""
-    wire = bytearray(rng.choice([*ATTACKS, rng.randbytes(3000), a_request(rng)[0]]))
+    data = bytearray(rng.choice([*ATTACKS, rng.randbytes(3000), a_request(rng)[0]]))
     for _ in range(rng.choice([0, 0, 3])):
-        wire[rng.randrange(len(wire))] = rng.randrange(256)
+        data[rng.randrange(len(data))] = rng.randrange(256)
     try:
-        await peer.send(bytes(wire))
+        await peer.send(bytes(data))
         if rng.random() < 0.2:
             peer.sock.send(b"!", socket.MSG_OOB)
         if rng.random() < 0.8:
@@ -245,7 +234,7 @@ async def peer_ends(peer: Peer, starts: tuple[bytes, ...]) -> None:
         while await peer.more():
             pass
     if peer.got and not bytes(peer.got).startswith(starts):
-        raise Violation(f"not an answer: {bytes(peer.got[:80])!r}")
+        raise wire.Unexpected(f"not an answer: {bytes(peer.got[:80])!r}")
 
 
 # name, port, how many at a time, coroutine. Bad clients may be cut off at the end of a phase.

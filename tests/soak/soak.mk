@@ -3,7 +3,7 @@
 .PHONY: soak soak-test c10k
 soak: deps  ## healthy, slow, resetting and hostile clients against each stage under ASan: SECONDS=120 in all
 	$(call build,$(ASAN))
-	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTHON) -B tests/soak/soak.py $(or $(SECONDS),120)
+	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTHON) -B -m tests.soak.soak $(or $(SECONDS),120)
 
 CHECKS += soak-test
 soak-test: deps  ## does the soak notice a lost answer, a wrong byte, a leak?
@@ -12,4 +12,4 @@ soak-test: deps  ## does the soak notice a lost answer, a wrong byte, a leak?
 
 c10k: deps  ## 10,000 connections at once: memory per idle one, and what a healthy client notices
 	$(call build)
-	@$(PYTHON) -B tests/soak/c10k.py
+	@$(PYTHON) -B -m tests.soak.c10k

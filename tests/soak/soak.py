@@ -1,6 +1,6 @@
 """A crowd of healthy, slow, resetting and hostile clients on one server, for a while.
 
-    soak.py SECONDS [SERVER...]
+    -m tests.soak.soak SECONDS [SERVER...]
 
 SECONDS are divided among the servers: the four stages, or programs that take their flags and print
 their two lines. What must hold: not one healthy answer is lost or wrong, and afterwards descriptors
@@ -24,11 +24,9 @@ import sys
 import time
 import traceback
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-import lab  # noqa: E402
-from clients import (  # noqa: E402
-    BAD, HEALTHY, IDLE_TIMEOUT, PATIENCE, Figures, Peer, Violation, healthy_http)
+from tests import lab
+from tests.lib import wire
+from tests.soak.clients import BAD, HEALTHY, IDLE_TIMEOUT, PATIENCE, Figures, Peer, healthy_http
 
 TOLERANCE = 4 << 20
 WARM_UP = 0.25  # of the time
@@ -63,7 +61,7 @@ class Soak:
             async with asyncio.timeout(PATIENCE):
                 peer = await Peer.connect(self.server, port)
                 await play(peer, rng, self.figures)
-        except Violation as violation:
+        except wire.Unexpected as violation:
             self.fail(f"{kind}: {violation}")
         except (TimeoutError, OSError) as error:
             if kind == "healthy":

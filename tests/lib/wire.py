@@ -1,10 +1,11 @@
-"""A client of the wire: raw bytes out, answers in, framed by Content-Length.
+"""The wire: raw bytes out, answers in, framed by Content-Length.
 
     with wire.connect(server) as client:
-        client.send(b"GET /hello HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+        client.send(wire.HELLO)
         assert client.read_response().status == 200
 
-LOG keeps what a test sent and got; conftest.py shows it when the test fails.
+What is not exactly HTTP, and an end that comes too early, is an Unexpected. LOG keeps what a test
+sent and got; conftest.py shows it when the test fails.
 """
 
 from __future__ import annotations
@@ -16,10 +17,18 @@ import random
 import re
 import select
 import socket
+import struct
+import threading
 import time
 
+HELLO = b"GET /hello HTTP/1.1\r\nHost: lab\r\n\r\n"
+STATUS_LINE = re.compile(r"(HTTP/1\.[01]) (\d{3}) ([A-Z][A-Za-z -]+)")
 SHOWN = 300  # bytes of one entry in LOG
 LOG: collections.deque[str] = collections.deque(maxlen=40)  # the end is what a failure is about
+
+
+class Unexpected(AssertionError):
+    """What the server said, or did not. Raised, not asserted: PYTHONOPTIMIZE leaves it in."""
 
 
 def note(direction: str, data: bytes) -> None:
@@ -44,17 +53,48 @@ class Response:
 
 
 def parse_head(head: bytes) -> Response:
-    """`head` with its empty line. Anything that is not exactly HTTP is an assertion."""
-    assert head.endswith(b"\r\n\r\n"), head
+    """`head` with its empty line."""
     status_line, *fields = head[:-4].decode("latin-1").split("\r\n")
-    match = re.fullmatch(r"(HTTP/1\.[01]) (\d{3}) ([A-Z][A-Za-z -]+)", status_line)
-    assert match, f"status line {status_line!r}"
+    match = STATUS_LINE.fullmatch(status_line)
+    if not match:
+        raise Unexpected(f"status line {status_line!r}")
     headers: dict[str, str] = {}
     for line in fields:
         name, colon, value = line.partition(": ")
-        assert colon and name and name.lower() not in headers, f"field line {line!r} in {head!r}"
+        if not (colon and name) or name.lower() in headers:
+            raise Unexpected(f"field line {line!r} in {head!r}")
         headers[name.lower()] = value
     return Response(match[1], int(match[2]), match[3], headers, b"", head)
+
+
+def response_in(data: bytes | bytearray, head: bool = False, at: int = 0) -> Response | None:
+    """The answer that begins there; None while it is not complete. `head`: to a HEAD request, so no
+    body follows."""
+    end = data.find(b"\r\n\r\n", at) + 4
+    if end < 4:
+        return None
+    answer = parse_head(bytes(data[at:end]))
+    if not head and answer.status >= 200 and answer.status != 204:
+        size = answer.headers.get("content-length", "")
+        if not size.isdecimal():
+            raise Unexpected(f"no length in {answer.raw!r}")
+        if len(data) < end + int(size):
+            return None
+        answer.raw = bytes(memoryview(data)[at:end + int(size)])
+        answer.body = answer.raw[end - at:]
+    return answer
+
+
+def responses(data: bytes, heads: tuple[int, ...] = ()) -> list[Response]:
+    """What came back, cut into answers. `heads`: the indices of the answers to HEAD."""
+    out, at = [], 0
+    while at < len(data):
+        answer = response_in(data, len(out) in heads, at)
+        if answer is None:
+            raise Unexpected(f"cut short: {data!r}")
+        out.append(answer)
+        at += len(answer.raw)
+    return out
 
 
 class Client:
@@ -92,6 +132,10 @@ class Client:
         self.rest += data
         return bool(data)
 
+    def _need(self, what: str) -> None:
+        if not self._more():
+            raise Unexpected(f"closed after {bytes(self.rest[:SHOWN])!r}, {what} was still to come")
+
     def _take(self, count: int) -> bytes:
         taken = bytes(self.rest[:count])
         del self.rest[:count]
@@ -99,21 +143,24 @@ class Client:
 
     def read_until(self, end: bytes) -> bytes:
         while end not in self.rest:
-            assert self._more(), f"closed after {self.rest!r}, {end!r} was still to come"
+            self._need(repr(end))
         return self._take(self.rest.index(end) + len(end))
 
     def read_exactly(self, count: int) -> bytes:
         while len(self.rest) < count:
-            assert self._more(), f"closed after {len(self.rest)} of {count} bytes"
+            self._need(f"the rest of {count} bytes")
         return self._take(count)
 
     def read_response(self, head: bool = False) -> Response:
-        """The next answer; `head`: to a HEAD request, so no body follows."""
-        answer = parse_head(self.read_until(b"\r\n\r\n"))
-        if not head and answer.status >= 200 and answer.status != 204:
-            answer.body = self.read_exactly(int(answer.headers["content-length"]))
-            answer.raw += answer.body
+        """The next answer; `head`: to a HEAD request."""
+        while (answer := response_in(self.rest, head)) is None:
+            self._need("the rest of an answer")
+        del self.rest[:len(answer.raw)]
         return answer
+
+    def ask(self, data: bytes, head: bool = False) -> Response:
+        self.send(data)
+        return self.read_response(head)
 
     def read_to_eof(self) -> bytes:
         """All that still comes. A reset is an error here."""
@@ -122,8 +169,8 @@ class Client:
         return self._take(len(self.rest))
 
     def expect_eof(self) -> None:
-        left = self.read_to_eof()
-        assert left == b"", f"expected the end, got {left!r}"
+        if left := self.read_to_eof():
+            raise Unexpected(f"expected the end, got {left!r}")
 
     def expect_silence(self, seconds: float) -> None:
         """Neither bytes nor FIN come for so long."""
@@ -131,7 +178,7 @@ class Client:
         self.sock.settimeout(seconds)
         try:
             data = self.sock.recv(65536)
-            raise AssertionError(f"expected silence, got {data!r}")
+            raise Unexpected(f"expected silence, got {data!r}")
         except TimeoutError:
             pass
         finally:
@@ -188,8 +235,7 @@ def exchange(server, data: bytes, port: str = "http", pieces=None) -> bytes:
 def ask(server, data: bytes, head: bool = False) -> Response:
     """One request on a connection of its own."""
     with connect(server) as client:
-        client.send(data)
-        return client.read_response(head)
+        return client.ask(data, head)
 
 
 def stats(server) -> dict:
@@ -209,7 +255,8 @@ def read_late(server, data: bytes, port: str = "http") -> bytes:
             readable, writable, _ = select.select(
                 [client.sock] if reading else [], [client.sock] if rest else [], [],
                 20 if reading else 0.3)
-            assert readable or writable or not reading, f"stuck after {len(got)} bytes"
+            if reading and not readable and not writable:
+                raise Unexpected(f"stuck after {len(got)} bytes")
             reading = reading or not writable
             if writable:
                 rest = rest[client.sock.send(rest[:65536]):]
@@ -223,20 +270,37 @@ def read_late(server, data: bytes, port: str = "http") -> bytes:
                     return bytes(got)
 
 
-def responses(data: bytes, heads: tuple[int, ...] = ()) -> list[Response]:
-    """What came back, cut into answers. `heads`: the indices of the answers to HEAD."""
-    out = []
-    while data:
-        end = data.index(b"\r\n\r\n") + 4
-        answer = parse_head(data[:end])
-        if len(out) not in heads and answer.status >= 200 and answer.status != 204:
-            size = int(answer.headers["content-length"])
-            answer.body = data[end:end + size]
-            assert len(answer.body) == size, f"cut short: {data!r}"
-            answer.raw += answer.body
-        out.append(answer)
-        data = data[len(answer.raw):]
-    return out
+def stream(sock: socket.socket, data: bytes, most: int = 0, seed: int = 1, wait: float = 0.0
+           ) -> bytes:
+    """Sends `data` (in pieces of 1 to `most` bytes, if given), then FIN; reads at the same time,
+    but for the first `wait` seconds, to the end."""
+    def send() -> None:
+        view, at, rng = memoryview(data), 0, random.Random(seed)
+        try:
+            while at < len(view):
+                size = rng.randint(1, most) if most else len(view)
+                sock.sendall(view[at:at + size])
+                at += size
+            sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # what is missing shows in what came back
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    time.sleep(wait)
+    got = bytearray()
+    try:
+        while piece := sock.recv(1 << 20):
+            got += piece
+    except TimeoutError:
+        raise Unexpected(f"{len(got)} of {len(data)} bytes came back, then nothing more") from None
+    sender.join()
+    return bytes(got)
+
+
+def reset_when_closed(sock: socket.socket) -> None:
+    """RST instead of FIN."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def strip_date(data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Finds functions and types in C++ sources by name: just enough parsing for this tree.
+"""Finds what C++ sources declare and define: just enough parsing for this tree.
 
 Comments, literals and preprocessor lines are blanked first; then matching braces is all it takes.
 """
@@ -11,40 +11,53 @@ import pathlib
 import re
 import textwrap
 
-OPAQUE = re.compile(
-    r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"'
-    r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'|^[ \t]*#(?:\\\n|[^\n])*", re.S | re.M)
+OPAQUE = (r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"'
+          r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'")
+DIRECTIVE = r"|^[ \t]*#(?:\\\n|[^\n])*"
 TEMPLATE = re.compile(r"template\s*<[^>]*>")
 LABEL = re.compile(r"\s*(?:public|private|protected):")
 TYPE = re.compile(r"\b(?:struct|class|union|enum(?:\s+class)?)\s+(?:alignas\(\)\s*)?(\w+)")
-FUNCTION = re.compile(r"(~?\w+(?:::~?\w+)*)\s*\(\)")
+FUNCTION = re.compile(r"((?:~?\w+::)*(?:operator[^\w\s(]+|~?\w+))\s*\(\)")
+VALUE = re.compile(r"(?<!operator)(?<!operator=)=")
+LAST_WORD = re.compile(r"(\w+)\W*$")
 CLOSING = {"{": "}", "(": ")"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Definition:
-    """A function or type with a body; lines count from 1 and take in the comment above it."""
+class Declaration:
+    """Lines count from 1."""
 
     name: str  # with what it is in: Reactor::dispatch
-    first: int
+    kind: str  # function, type; without a body: prototype, other
+    first: int  # of the comment above it
+    begin: int  # of itself
     last: int
-    text: str
-    is_type: bool
+    text: str  # with that comment
+
+    @property
+    def has_body(self) -> bool:
+        return self.kind in ("function", "type")
+
+    @property
+    def code(self) -> str:
+        return self.text.split("\n", self.begin - self.first)[-1]
 
 
 class NotFound(Exception):
     """No definition of that name, or several."""
 
 
-def blanked(source: str) -> str:
-    return OPAQUE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), source)
+def blanked(source: str, directives: bool = True) -> str:
+    """With blanks for comments, literals and preprocessor lines: the rest stays in its place."""
+    pattern = OPAQUE + (DIRECTIVE if directives else "")
+    return re.sub(pattern, lambda m: re.sub(r"[^\n]", " ", m[0]), source, flags=re.S | re.M)
 
 
 class _Scanner:
     def __init__(self, source: str):
-        self.source = source
+        self.lines = source.split("\n")
         self.code = blanked(source)
-        self.found: list[Definition] = []
+        self.found: list[Declaration] = []
         self.scan(0, len(self.code), "")
 
     def closing(self, at: int) -> int:
@@ -70,6 +83,7 @@ class _Scanner:
             elif char == "{":
                 at = self.closing(at)
             elif char == ";":
+                self.declare(begin, at, header, scope)
                 begin, header = at + 1, ""
             else:
                 header += char
@@ -78,45 +92,51 @@ class _Scanner:
     @staticmethod
     def initialises(header: str) -> bool:
         """A brace that is a value: `name{...}` or `name = {...}`, not the start of a body."""
-        return header[-1:].isidentifier() or header[-1:] == ">" or re.search(
-            r"(?<!operator)(?<!operator=)=", header) is not None
+        return header[-1:].isidentifier() or header[-1:] == ">" or bool(VALUE.search(header))
 
     def define(self, begin: int, opened: int, close: int, header: str, scope: str) -> None:
         while label := LABEL.match(self.code, begin, opened):
             begin = label.end()
         header = TEMPLATE.sub("", LABEL.sub("", header))
         if re.match(r"\s*(?:inline\s+)?(?:namespace\b|extern\b)", header):
-            return self.scan(opened + 1, close, scope)
-        found = TYPE.search(header)
-        name = found or FUNCTION.search(header)
-        if name is None:
-            return None
-        self.add(begin, close, scope + name[1], found is not None)
-        if found:
-            self.scan(opened + 1, close, f"{scope}{name[1]}::")
-        return None
+            self.scan(opened + 1, close, scope)
+        elif found := TYPE.search(header):
+            self.add(begin, close, scope + found[1], "type")
+            self.scan(opened + 1, close, f"{scope}{found[1]}::")
+        elif found := FUNCTION.search(header):
+            self.add(begin, close, scope + found[1], "function")
 
-    def add(self, begin: int, close: int, name: str, is_type: bool) -> None:
-        lines = self.source.splitlines()
+    def declare(self, begin: int, end: int, header: str, scope: str) -> None:
+        """What has no body. Members are no use without their class."""
+        header = TEMPLATE.sub("", VALUE.split(header)[0]).strip()
+        if scope or not header:
+            return
+        if found := FUNCTION.search(header):
+            self.add(begin, end, found[1], "prototype")
+        else:
+            self.add(begin, end, LAST_WORD.search(header)[1], "other")
+
+    def add(self, begin: int, end: int, name: str, kind: str) -> None:
         start = begin + len(self.code[begin:]) - len(self.code[begin:].lstrip())
-        first = self.source.count("\n", 0, start)
-        last = self.source.count("\n", 0, close)
-        while first > 0 and lines[first - 1].lstrip().startswith("//"):
+        own = first = self.code.count("\n", 0, start)
+        last = self.code.count("\n", 0, end)
+        while first > 0 and self.lines[first - 1].lstrip().startswith("//"):
             first -= 1
-        text = textwrap.dedent("\n".join(lines[first:last + 1]))
-        self.found.append(Definition(name, first + 1, last + 1, text, is_type))
-
-
-def definitions(path: pathlib.Path) -> list[Definition]:
-    return _definitions(path.read_text(encoding="utf-8"))
+        text = textwrap.dedent("\n".join(self.lines[first:last + 1]))
+        self.found.append(Declaration(name, kind, first + 1, own + 1, last + 1, text))
 
 
 @functools.cache  # a note quotes many functions of the same file
-def _definitions(source: str) -> list[Definition]:
-    return _Scanner(source).found
+def declarations(source: str) -> tuple[Declaration, ...]:
+    """In order. Inside a type only what has a body."""
+    return tuple(_Scanner(source).found)
 
 
-def find(path: pathlib.Path, name: str) -> Definition:
+def definitions(path: pathlib.Path) -> list[Declaration]:
+    return [d for d in declarations(path.read_text(encoding="utf-8")) if d.has_body]
+
+
+def find(path: pathlib.Path, name: str) -> Declaration:
     """`name` may leave out what it is in; `name#2` is the second of several."""
     plain, _, number = name.partition("#")
     same = [d for d in definitions(path) if d.name == plain or d.name.endswith("::" + plain)]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import concurrent.futures
 
-import conversation as conv
-import expected
-from conversation import lab
-import show
+from tests import lab
+from tests.compare import conversation as conv, expected, show
 
 
 EVHTTP = "evhttp"
@@ -21,9 +19,9 @@ def play_all(conversation: conv.Conversation, targets: dict[str, str]
     takes_part = [label for label in targets
                   if label != EVHTTP or conversation.ports == {"http"}]
     with concurrent.futures.ThreadPoolExecutor(len(targets)) as pool:
-        running = {label: pool.submit(play_one, conversation, label, targets[label])
-                   for label in takes_part}
         try:
+            running = {label: pool.submit(play_one, conversation, label, targets[label])
+                       for label in takes_part}
             return {label: future.result() for label, future in running.items()}
         except BaseException:  # Ctrl-C too: the pool waits for its threads
             conv.STOP.set()
