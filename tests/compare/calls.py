@@ -23,6 +23,7 @@ BULK = 256 * 1024  # the kernel cuts a step that moves more bytes differently ea
 LONGEST_CYCLE = 8
 CALL = re.compile(r"^(\w+)\((.*)\)\s+= (-?\w+)(?: (E[A-Z]+))?")
 EVENT = re.compile(r"\{events=([A-Z|]+), data=(?:\{u32=\d+, u64=)?(\w+)\}")  # strace 6.1, or 6.13
+EPOLL_WAITS = re.compile(rb"epoll_\w*wait")
 PAYLOAD = re.compile(r'"((?:[^"\\]|\\.)*)"')
 PORT = re.compile(r"sin6?_port=htons\((\d+)\)")
 READS = {"recvfrom", "read", "readv", "recvmsg"}
@@ -56,6 +57,7 @@ class Call:
 class StepCalls:
     step: conv.Step
     calls: list[Call]
+    rests: str = ""  # in this call, when all is done
 
     @property
     def bulk(self) -> bool:
@@ -334,8 +336,9 @@ def other_gloss(name: str, role: str) -> str:
 class Log:
     """strace's output while it grows."""
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, waits: re.Pattern = EPOLL_WAITS):
         self.path = path
+        self.waits = waits  # the calls in which the server may rest
         self.cut = 0  # bytes up to where it was seen at rest
 
     def part(self, start: int, end: int) -> list[str]:
@@ -349,23 +352,24 @@ class Log:
             text = log.read()
         start = text.rfind(b"\n") + 1
         last = text[start:]
-        rests = (last.startswith(b"epoll_") and b"wait" in last) or text.endswith(b"+++\n")
+        rests = self.waits.match(last) is not None or text.endswith(b"+++\n")
         if rests:
             self.cut = start
         return rests
 
 
-def trace(conversation: conv.Conversation, target: str) -> Trace:
+def trace(conversation: conv.Conversation, target: str, ports=("text", "http"),
+          waits: re.Pattern = EPOLL_WAITS, patience: float = conv.PATIENCE) -> Trace:
     """Plays the conversation against that server under strace."""
     with tempfile.NamedTemporaryFile(prefix="strace-") as file:
-        log = Log(file.name)
+        log = Log(file.name, waits)
         cuts: list[int] = []
         # LeakSanitizer traces the process itself, so it cannot work here.
         sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
-        with lab.Server(target, *conversation.flags, wrapper=(*STRACE, "-o", file.name),
-                        env={"ASAN_OPTIONS": sanitizer},
+        with lab.Server(target, *conversation.flags, ports=ports,
+                        wrapper=(*STRACE, "-o", file.name), env={"ASAN_OPTIONS": sanitizer},
                         preexec=conv.limit_files(conversation.files)) as server:
-            player = conv.Player(server, conversation,
+            player = conv.Player(server, conversation, patience=patience,
                                  asleep=lambda: conv.sleeps(server.pid) and log.resting(),
                                  after_step=lambda step: cuts.append(log.cut))
             player.settle()
@@ -390,6 +394,13 @@ def build(log: Log, start: int, cuts: list[int], ports, conversation: conv.Conve
     steps = []
     for step, end in zip(conversation.steps, cuts):
         calls = [parse(line, names) for line in log.part(start, end)]
-        steps.append(StepCalls(step, [call for call in calls if call]))
+        steps.append(StepCalls(step, [call for call in calls if call], resting_in(log, end, names)))
         start = end
     return Trace(steps, seen)
+
+
+def resting_in(log: Log, at: int, names: Names) -> str:
+    """The call whose line begins there: it has not returned yet."""
+    text = "".join(log.part(at, at + 40)[:1])
+    match = re.match(r"(\w+)\((\d+)", text)
+    return f"{match[1]}({names.role(match[2])})" if match else ""
