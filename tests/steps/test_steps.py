@@ -121,6 +121,14 @@ def test_sizes():
     assert sizes[0] <= 50 and sizes[-1] <= 180 and sizes == sorted(sizes), sizes
 
 
+def test_the_table_of_the_note():
+    """Fails where the note says another size, or sends its reader to another file."""
+    note = (lab.ROOT / "notes" / "steps.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[(\d)\]\((steps/\S+)\) \| (\d+) \|", note, re.M)
+    assert rows == [(str(step), f"steps/{path.name}", str(steps.size_of(step)))
+                    for step, path in SOURCES.items()]
+
+
 @pytest.mark.parametrize("step", range(2, LAST + 1))
 def test_the_way_from_the_step_before_is_short(step):
     """Fails where a step brings more than its idea: a diff of two screens is not read."""
