@@ -236,7 +236,7 @@ def main(arguments: list[str]) -> int:
     if step in (TIMER - 1, TIMER):
         show_timer(step)
     if why := lab.why_no_tracing():
-        print(f"no system calls: {why}")
+        print(f"\nno system calls: {why}")
     else:
         show_traced(step)
     return 0 if all(as_it_should) else 1
