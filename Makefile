@@ -120,8 +120,8 @@ format:  ## format all C++ sources
 format-check: deps  ## fail where a source is not formatted
 	@clang-format --dry-run -Werror $(SOURCES)
 
-tidy: deps $(OBJ)/gen/page.inc  ## clang-tidy on the stages and common/
-	@printf '%s\n' $(wildcard 0*_*/*.cc common/*.cc) | xargs -P 2 -n 3 sh -c \
+tidy: deps $(OBJ)/gen/page.inc  ## clang-tidy on the stages, common/ and the steps
+	@printf '%s\n' $(wildcard 0*_*/*.cc common/*.cc notes/steps/*.cc) | xargs -P 2 -n 3 sh -c \
 	  'clang-tidy --quiet "$$@" -- -std=c++20 -I. -I$(OBJ)/gen $(EVENT_CFLAGS) 2>/dev/null' tidy
 
 compile_commands.json: $(OBJ)/gen/page.inc  ## for editors and language servers

@@ -50,6 +50,7 @@ class Call:
 class StepCalls:
     step: conv.Step
     calls: list[Call]
+    rests: str = ""  # in this call, when all is done
 
     @property
     def bulk(self) -> bool:
@@ -311,16 +312,17 @@ def other_gloss(name: str, role: str) -> str:
 
 # ---- running it ----------------------------------------------------------------------------------
 
-def trace(conversation: conv.Conversation, target: str) -> Trace:
+def trace(conversation: conv.Conversation, target: str, ports=("text", "http"),
+          waits: re.Pattern = strace.EPOLL_WAITS, patience: float = conv.PATIENCE) -> Trace:
     """Plays the conversation against that server under strace."""
     with tempfile.NamedTemporaryFile(prefix="strace-") as file:
-        log = strace.Log(file.name)
+        log = strace.Log(file.name, waits)
         cuts: list[int] = []
-        with lab.Server(target, *conversation.flags,
+        with lab.Server(target, *conversation.flags, ports=ports,
                         wrapper=strace.command(file.name, TRACED, "-s", "64"),
                         env=strace.environment(),
                         preexec=conv.limit_files(conversation.files)) as server:
-            player = conv.Player(server, conversation,
+            player = conv.Player(server, conversation, patience=patience,
                                  asleep=lambda: conv.sleeps(server.pid) and log.resting(),
                                  after_step=lambda step: cuts.append(log.cut))
             player.settle()
@@ -346,6 +348,13 @@ def build(log: strace.Log, start: int, cuts: list[int], ports, conversation: con
     steps = []
     for step, end in zip(conversation.steps, cuts):
         calls = [parse(line, names) for line in log.part(start, end)]
-        steps.append(StepCalls(step, [call for call in calls if call]))
+        steps.append(StepCalls(step, [call for call in calls if call], resting_in(log, end, names)))
         start = end
     return Trace(steps, seen)
+
+
+def resting_in(log: strace.Log, at: int, names: Names) -> str:
+    """The call whose line begins there: it has not returned yet."""
+    text = "".join(log.part(at, at + 40)[:1])
+    match = re.match(r"(\w+)\((\d+)", text)
+    return f"{match[1]}({names.role(match[2])})" if match else ""

@@ -62,9 +62,9 @@ def unique(name: str, found: dict[str, list[str]]) -> str:
     return chosen
 
 
-def compare(a: str, b: str) -> list[Change]:
-    """In the order of b; what is gone comes where it was."""
-    before, after = units(source_of(a)), units(source_of(b))
+def compare(a: list[str], b: list[str]) -> list[Change]:
+    """Of two sources, in the order of b; what is gone comes where it was."""
+    before, after = units(a), units(b)
     order = list(after)
     previous = -1
     for name in before:

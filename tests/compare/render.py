@@ -19,8 +19,9 @@ def heading(text: str) -> None:
 # ---- code ----------------------------------------------------------------------------------------
 
 def code_text(a: str, b: str) -> None:
-    changes = functions.compare(a, b)
-    lines = len(functions.source_of(a)), len(functions.source_of(b))
+    sources = functions.source_of(a), functions.source_of(b)
+    changes = functions.compare(*sources)
+    lines = [len(source) for source in sources]
     added, removed = (sum(n) for n in zip(*(c.counts() for c in changes)))
     heading(f"code: {a}/server.cc ({lines[0]} lines) → {b}/server.cc ({lines[1]} lines): "
             f"+{added} −{removed}")
@@ -38,7 +39,8 @@ def code_text(a: str, b: str) -> None:
 
 def code_json(a: str, b: str) -> list[dict]:
     return [{"name": c.name, "status": c.status, "lines": [len(c.before), len(c.after)],
-             "hunk": [] if c.status == "equal" else c.hunk()} for c in functions.compare(a, b)]
+             "hunk": [] if c.status == "equal" else c.hunk()}
+            for c in functions.compare(functions.source_of(a), functions.source_of(b))]
 
 
 # ---- wire ----------------------------------------------------------------------------------------
@@ -149,8 +151,12 @@ def other_counts_text(a: str, b: str, counts: dict[str, str]) -> None:
 
 
 def trace_text(stage: str, conversation: conv.Conversation, trace: calls.Trace) -> None:
-    """One timeline with what each call is for."""
+    """One timeline, with what each call is for."""
     heading(conv.shorten(f"{stage}, {conversation.name}: {conversation.title}", show.columns()))
+    timeline(trace)
+
+
+def timeline(trace: calls.Trace) -> None:
     lines = [text for step in trace.steps for text, _ in step.lines()]
     left = min(max([show.width_of(text) for text in lines] + [20]), show.columns() // 2)
     right = show.columns() - left - 4

@@ -13,6 +13,7 @@ EVENT = re.compile(r"\{events=([A-Z|]+), data=(?:\{u32=\d+, u64=)?(\w+)\}")  # s
 THREAD = re.compile(r"(?:(\d+) +)?(.*)")
 RESUMED = re.compile(r"<\.\.\. \w+ resumed>(.*)")
 UNFINISHED = " <unfinished ...>"
+EPOLL_WAITS = re.compile(rb"epoll_\w*wait")
 
 
 class NotUnderstood(Exception):
@@ -80,8 +81,9 @@ def totals(table: str) -> dict[str, int]:
 class Log:
     """strace's output while it grows."""
 
-    def __init__(self, path):
+    def __init__(self, path, waits: re.Pattern = EPOLL_WAITS):
         self.path = pathlib.Path(path)
+        self.waits = waits  # the calls in which the server may rest
         self.cut = 0  # bytes up to where it was seen at rest
 
     def part(self, start: int = 0, end: int | None = None) -> list[str]:
@@ -98,7 +100,7 @@ class Log:
         text = self.path.read_bytes()
         start = text.rfind(b"\n") + 1
         last = text[start:]
-        rests = (last.startswith(b"epoll_") and b"wait" in last) or text.endswith(b"+++\n")
+        rests = self.waits.match(last) is not None or text.endswith(b"+++\n")
         if rests:
             self.cut = start
         return rests

@@ -6,6 +6,7 @@ behind the comment is written by `make notes` and verified by `make notes-check`
     <!-- quote 01_plain_epoll/server.cc on_readable -->  the whole function, and a link to its lines
     <!-- link common/session.h Session::Phase -->        the link alone
     <!-- diff 01 02 on_readable -->                      what changes from stage 1 to stage 2
+    <!-- changes notes/steps/7_a.cc notes/steps/8_b.cc --> what changes from one file to another
     <!-- run -->            the commands in the fence below; their output goes into a second fence
     <!-- run server=02 -->  the command below is a server; it runs until the note ends
     <!-- run stop=02 -->    ... or until here: Ctrl-C first, then the commands below
@@ -277,7 +278,8 @@ class Note:
             return at + 1, [self.lines[at]]
         if kind == "run":
             return self.follow_run(at, arguments)
-        make = {"quote": self.quote, "link": self.link, "diff": self.diff}.get(kind)
+        make = {"quote": self.quote, "link": self.link, "diff": self.diff,
+                "changes": self.changes}.get(kind)
         if make is None:
             raise NoteError(f"unknown directive {kind}")
         try:
@@ -314,6 +316,17 @@ class Note:
             raise NoteError(f"{name} is the same in both stages")
         links = " · ".join(self.link_to(*pair) for pair in zip(files, (a, b)))
         return [*fenced("diff", "\n".join(changes)), links]
+
+    def changes(self, file_a: str, file_b: str) -> list[str]:
+        files = (file_a, file_b)
+        a, b = (self.tree.path(file).read_text(encoding="utf-8").split("\n") for file in files)
+        lines = list(difflib.unified_diff(a, b, lineterm="", n=2))[3:]
+        if not lines:
+            raise NoteError(f"{file_a} and {file_b} are the same")
+        shown = ["…" if line.startswith("@@") else line for line in lines]
+        links = " · ".join(f"[`{file}`]({os.path.relpath(self.tree.root / file, self.path.parent)})"
+                           for file in files)
+        return [*fenced("diff", "\n".join(shown)), links]
 
     def follow_run(self, at: int, arguments: str) -> tuple[int, list[str]]:
         options = options_of(arguments)

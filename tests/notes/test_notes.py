@@ -82,6 +82,18 @@ def test_edited_quote_is_stale(copy):
     assert any("Reactor::watch#1 is stale" in text for text in complaints(copy))
 
 
+def test_changed_file_makes_what_changes_stale(copy):
+    """Catches a checker that looks at functions only, and files that are said to differ and do
+    not."""
+    files = [f"notes/steps/{name}.cc" for name in ("5_time", "6_fresh_clock")]
+    directive = f"changes {' '.join(files)}"
+    line = line_of(copy, "notes/steps.md", f"<!-- {directive} -->")
+    edit(copy, files[1], "// New here: the clock", "// New: the clock")
+    assert f"notes/steps.md:{line}: {directive} is stale" in complaints(copy)
+    shutil.copy(copy.root / files[0], copy.root / files[1])
+    assert f"notes/steps.md:{line}: {' and '.join(files)} are the same" in complaints(copy)
+
+
 def test_renamed_function_is_an_error(copy):
     """Catches a missing function that is passed over in silence."""
     edit(copy, "common/http_session.cc", "HttpSession::read_chunks() {", "HttpSession::chunks() {")

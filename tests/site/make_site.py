@@ -30,8 +30,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = lab.ROOT
 BUILD = ROOT / "build"
 SOURCE, SITE = BUILD / "site-src", BUILD / "site"
-ORDER = ("README", "00_", "01_", "02_", "03_", "04_", "05_", "http_parser", "kernel", "performance",
-         "reliability", "contract", "libevent_api", "exercises", "glossary", "teaching")
+ORDER = ("README", "00_", "steps", "01_", "02_", "03_", "04_", "05_", "http_parser", "kernel",
+         "performance", "reliability", "contract", "libevent_api", "exercises", "glossary",
+         "teaching")
 
 # The theme speaks the interface of Mermaid 8.
 MERMAID = "mermaid@8.14.0"

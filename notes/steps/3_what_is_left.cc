@@ -1,0 +1,132 @@
+// Step 3: what a send did not take.
+//
+// New here: it is kept, and sent when the kernel has room for it. Meanwhile this client waits:
+// nothing more is read from it.
+
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace {
+
+// Without these calls there is no server.
+int check(int result, const char* call) {
+  if (result >= 0) return result;
+  std::perror(call);
+  std::exit(EXIT_FAILURE);
+}
+
+// The number behind a flag: --text-port 7000.
+int flag(char** words, std::string_view name, int otherwise) {
+  while (*words != nullptr && *words != name) ++words;
+  return *words != nullptr && words[1] != nullptr ? std::atoi(words[1]) : otherwise;
+}
+
+int listen_on(int port) {
+  const int fd = check(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), "socket");
+  const int yes = 1;  // the port can be used again as soon as we have ended
+  check(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes), "setsockopt");
+  sockaddr_in address{AF_INET, htons(static_cast<in_port_t>(port)), {htonl(INADDR_LOOPBACK)}, {}};
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  socklen_t size = sizeof address;
+  check(bind(fd, generic, size), "bind");
+  check(listen(fd, SOMAXCONN), "listen");
+  check(getsockname(fd, generic, &size), "getsockname");
+  std::printf("listening on 127.0.0.1:%d (text)\n", ntohs(address.sin_port));
+  std::fflush(stdout);
+  return fd;
+}
+
+void to_upper(std::span<char> text) {
+  for (char& c : text) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+}
+
+struct Loop;
+
+struct Connection {
+  Loop& loop;
+  int fd;
+  uint32_t interest = EPOLLIN;
+  std::string out = {};  // owed to the client: what a send did not take
+};
+
+struct Loop {
+  int listener;
+  int tree;
+  std::map<int, Connection> connections = {};  // by descriptor
+};
+
+void watch(Loop& loop, int operation, int fd, uint32_t interest) {
+  epoll_event event{.events = interest, .data = {.fd = fd}};
+  check(epoll_ctl(loop.tree, operation, fd, &event), "epoll_ctl");
+}
+
+void close_connection(Connection& c) { close(c.fd); }
+
+// While a client is owed bytes, nothing more is read from it.
+void decide_next(Connection& c) {
+  const uint32_t interest = c.out.empty() ? EPOLLIN : EPOLLOUT;
+  if (interest != c.interest) watch(c.loop, EPOLL_CTL_MOD, c.fd, interest);
+  c.interest = interest;
+}
+
+void on_writable(Connection& c) {
+  const ssize_t sent = send(c.fd, c.out.data(), c.out.size(), MSG_NOSIGNAL);
+  if (sent < 0 && errno != EAGAIN) return close_connection(c);
+  c.out.erase(0, static_cast<size_t>(std::max<ssize_t>(sent, 0)));
+  decide_next(c);
+}
+
+void on_readable(Connection& c) {
+  char bytes[16 * 1024];
+  const ssize_t got = recv(c.fd, bytes, sizeof bytes, 0);
+  if (got <= 0) return close_connection(c);  // it has said its last word, or is gone
+  const std::span text(bytes, static_cast<size_t>(got));
+  to_upper(text);
+  c.out.append(text.data(), text.size());
+  on_writable(c);
+}
+
+void on_acceptable(Loop& loop) {
+  const int client = accept4(loop.listener, nullptr, nullptr, SOCK_NONBLOCK);
+  if (client < 0) return;
+  loop.connections.emplace(client, Connection{loop, client});
+  watch(loop, EPOLL_CTL_ADD, client, EPOLLIN);
+}
+
+void run(Loop& loop) {
+  epoll_event ready[64];
+  for (;;) {
+    const int count = epoll_wait(loop.tree, ready, std::size(ready), -1);
+    for (int i = 0; i < count; ++i) {
+      const int fd = ready[i].data.fd;
+      if (fd == loop.listener) {
+        on_acceptable(loop);
+      } else {
+        Connection& c = loop.connections.at(fd);
+        c.out.empty() ? on_readable(c) : on_writable(c);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+int main(int, char** argv) {
+  Loop loop{listen_on(flag(argv, "--text-port", 7000)), check(epoll_create1(0), "epoll_create1")};
+  watch(loop, EPOLL_CTL_ADD, loop.listener, EPOLLIN);
+  run(loop);
+}
