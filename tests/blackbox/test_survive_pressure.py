@@ -86,6 +86,7 @@ def test_fin_while_output_is_stalled(start):
     with wire.connect(server) as client:
         client.sock.sendall(wire.request("POST", "/upper", body=body))
         client.shutdown()
+        eventually(lambda: wire.stats(server)["bytes_in"] > len(body), 20, "it has read all of it")
         comes_to_rest(server)
         answers = wire.responses(client.read_to_eof())
     assert [a.body == body.upper() for a in answers] == [True]
