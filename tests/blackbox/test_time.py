@@ -208,6 +208,23 @@ def test_text_stalled_is_closed(start):
                    what="the stalled client is gone")
 
 
+@pytest.mark.parametrize("port", ["text", "http"])
+def test_who_comes_after_a_long_sleep_has_all_its_time(start, port):
+    """Fails where handlers stamp with the time from before the sleep: nobody was here for longer
+    than the time-out, so a client that comes now looks idle, and is closed at once."""
+    server = start("--idle-timeout", str(IDLE))
+    wire.exchange(server, load.HELLO)
+    time.sleep(1.5 * IDLE)
+    with wire.connect(server, port) as client:
+        time.sleep(IDLE / 2)
+        if port == "text":
+            client.send(b"late")
+            assert client.read_exactly(4) == b"LATE"
+        else:
+            client.send(load.HELLO)
+            assert client.read_response().status == 200
+
+
 def test_what_came_while_it_slept_is_answered(start):
     """Fails on a server that judges by the clock before it has looked into its sockets: it sleeps
     for longer than the time-out, and 600 clients (more than a loop takes at once) ask meanwhile."""

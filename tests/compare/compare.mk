@@ -3,10 +3,29 @@
 COMPARE := $(PYTHON) -m tests.compare.compare
 COMPARE_FLAGS = $(if $(CONV),--conv '$(CONV)') $(if $(JSON),--json)
 
+# A=mine is the server.cc in DIR=, with what else of C++ lies beside it.
+MINE       = $(abspath $(DIR))
+STAGE_A    = $(if $(filter mine,$(A)),$(or $(MINE),$(error A=mine: where is it? DIR=folder)),$(A))
+MINE_FLAGS = $(if $(DIR),--binary '$(MINE)=$(BUILD)/mine')
+
 .PHONY: diff trace conversations compare-test
-diff: deps  ## all conversations, all stages; A=01 B=02 [CONV=keepalive]: what differs
-	$(call build)
-	@$(COMPARE) $(if $(A)$(B),pair $(A) $(B),all) $(COMPARE_FLAGS)
+diff: deps  ## all conversations, all stages; A=01 B=02 [CONV=keepalive]: what differs (A=mine DIR=: yours)
+	$(call build,,all $(if $(DIR),$(BUILD)/mine))
+	@$(COMPARE) $(if $(A)$(B),pair $(STAGE_A) $(B) $(MINE_FLAGS),all) $(COMPARE_FLAGS)
+
+# What the stages have beside their server.cc; out of an archive the linker takes what is missing.
+$(OBJ)/stages.a: $(OBJ)/02_epoll_reactor/reactor.o $(OBJ)/03_libevent_raw/base.o
+	@rm -f $@
+	@ar rcs $@ $^
+
+ifneq ($(DIR),)
+$(BIN)/mine: $(patsubst $(MINE)/%.cc,$(OBJ)/mine/%.o,$(wildcard $(MINE)/*.cc)) $(COMMON_OBJ) $(OBJ)/stages.a
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_FLAGS) -o $@ $^ $(HTTP_LIBS)
+$(OBJ)/mine/%.o: $(MINE)/%.cc always
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_FLAGS) $(EVENT_CFLAGS) -c -o $@ $<
+endif
 
 trace: deps  ## explain the system calls of one stage: STAGE=03 CONV=keepalive
 	$(call build)

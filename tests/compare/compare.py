@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import pathlib
 import sys
 
@@ -27,7 +28,10 @@ def stage_of(number: str) -> str:
     for stage in lab.STAGES:
         if number in (stage, play.stage_label(stage), str(int(play.stage_label(stage)))):
             return stage
-    raise argparse.ArgumentTypeError(f"no stage {number!r} (01, 02, 03, 04)")
+    if os.sep in number and pathlib.Path(number, "server.cc").exists():
+        return number
+    raise argparse.ArgumentTypeError(f"no stage {number!r} (01, 02, 03, 04), nor a folder with a "
+                                     "server.cc")
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:

@@ -165,3 +165,25 @@ def test_a_clone_with_autocrlf_has_the_same_bytes(tmp_path):
     assert len(names) > 100
     _, differ, lost = filecmp.cmpfiles(tmp_path / "true", tmp_path / "false", names, shallow=False)
     assert not differ and not lost
+
+
+# ---- a server of one's own -----------------------------------------------------------------------
+
+def test_a_server_of_ones_own_beside_a_stage(tmp_path):
+    """Catches a comparison that plays against the tree's stage instead of the folder's, or that
+    does not say which function is another."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    reference = (lab.ROOT / "02_epoll_reactor" / "server.cc").read_text(encoding="utf-8")
+    answer = "return watch(c, EPOLLOUT, on_writable)"
+    assert answer in reference
+    for change in ("", "return close_connection(c)"):
+        (mine / "server.cc").write_text(reference.replace(answer, change or answer))
+        done = run("make", "-s", "diff", "A=mine", "B=02", f"DIR={mine}", "CONV=line",
+                   **NO_OTHER_MAKE)
+        said = done.stdout.decode()
+        assert done.returncode == (2 if change else 0), said + done.stderr.decode()
+        assert ("changed  decide_next" in said) == bool(change)
+        assert re.search(r"line +✓" if not change else r"line +(?!✓)\S.* ✓", said), said
+    done = run("make", "-s", "diff", "A=mine", "B=02", **NO_OTHER_MAKE)
+    assert done.returncode == 2 and b"DIR=" in done.stderr
