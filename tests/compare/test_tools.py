@@ -187,3 +187,44 @@ def test_a_server_of_ones_own_beside_a_stage(tmp_path):
         assert re.search(r"line +✓" if not change else r"line +(?!✓)\S.* ✓", said), said
     done = run("make", "-s", "diff", "A=mine", "B=02", **NO_OTHER_MAKE)
     assert done.returncode == 2 and b"DIR=" in done.stderr
+
+
+# ---- what is missing, and who may install it -----------------------------------------------------
+
+def stand_in(folder: pathlib.Path, name: str, script: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize("user, sudo, asked", [
+    ("1000", None, False),
+    ("1000", "exit 1", False),
+    ("1000", '[ "$2" = true ] || exec "$2" "$3" "$4"', True),
+    ("0", None, True),
+], ids=["no sudo", "sudo refuses", "sudo", "root"])
+def test_who_may_not_install_is_told_whom_to_ask(tmp_path, user, sudo, asked):
+    """Catches a clone in which nothing is missing but a word: "sudo: not found"."""
+    stand_in(tmp_path, "id", f"echo {user}")
+    stand_in(tmp_path, "apt-get", f"echo $* >> {tmp_path}/installed")
+    stand_in(tmp_path, "env", 'shift; exec "$@"')
+    if sudo:
+        stand_in(tmp_path, "sudo", sudo)
+    script = f". {TESTS}/need.sh; need true there; need false not-there; install_missing"
+    done = subprocess.run(["/bin/sh", "-ec", script], env={"PATH": str(tmp_path)}, timeout=20,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (tmp_path / "installed").exists() == asked, done.stderr
+    assert (done.returncode == 0) == asked
+    assert ("administrator" in done.stderr) == (not asked) and "not-there" in done.stderr
+
+
+@pytest.mark.parametrize("place", ["lib/linux", "lib/x86_64-pc-linux-gnu", "elsewhere"])
+def test_the_fuzzers_library_is_found(tmp_path, place):
+    """Catches a check that never succeeds with another clang: its folder is named otherwise."""
+    (tmp_path / place).mkdir(parents=True)
+    (tmp_path / place / "libclang_rt.fuzzer-x86_64.a").touch()
+    stand_in(tmp_path, "clang++", f"echo {tmp_path}")
+    stand_in(tmp_path, "id", "echo 1000")
+    stand_in(tmp_path, "sudo", "exit 1")
+    done = run(TESTS / "deps.sh", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.returncode == (1 if place == "elsewhere" else 0)
+    assert (b"libclang-rt-dev" in done.stderr) == (place == "elsewhere")
