@@ -175,7 +175,7 @@ void on_time_up(Connection& c) {
   decide_next(c);
 }
 
-// The first request to stop drains, the second one ends it.
+// The first SIGTERM lets in who waits, and sends away who is owed nothing; the second one ends it.
 void on_signal(Loop& loop) {
   loop.worker.stop_all_loops(loop.worker.read_stop_requests());
   for (const Protocol protocol : {kText, kHttp}) {

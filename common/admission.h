@@ -32,7 +32,8 @@ class Admission {
   // Is the listener to be watched? Not while accepting pauses, and not in a drain.
   bool accepting() const { return !draining_ && may_accept(); }
 
-  // The next client of the accept queue, counted and within all limits; none: no more for now.
+  // The next client of the accept queue, counted and within all limits; none: no more for now. In a
+  // drain, too, until the listener is closed: who had connected before it is still let in.
   UniqueFd accept(int listener);
   // For a library that accepts by itself: count this one; pause, because it could not.
   void entered();

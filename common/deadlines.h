@@ -1,7 +1,7 @@
 #pragma once
 // Which connection is due when, without a search; and when it may be freed.
 //
-//              restart_clock: an answer has gone out, or a text byte has moved
+//              restart_clock: all that was owed has gone out, or a text byte has moved
 //                   +---+
 //          add      |   v     time up, but its news is here: last_look
 //        ------->  serving  --------------------------------------------->  last look
@@ -78,6 +78,7 @@ class Deadlines {
     return true;
   }
   // It is served no more, but exists until free_closed: a later event of this batch may name it.
+  // Only then is its descriptor closed.
   void close(Connection& c) { move_to(closed_, c); }
 
   // When the next connection is due; kNever: none.

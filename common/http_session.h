@@ -11,6 +11,7 @@ class HttpSession : public Session {
  public:
   explicit HttpSession(Context& context) : Session(context, false) {}
   Phase advance(Buffer& out, bool last) override;
+  // 408 if a request has begun. Its time runs from the last answer, not from its own first byte.
   bool expire(Buffer& out) override;
 
  private:

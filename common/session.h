@@ -18,7 +18,8 @@ enum class Phase : std::uint8_t {
   linger,  // has said everything: once that is flushed, half-close and discard input for a
            // second, because closing with unread input resets the connection under the last
            // answer
-  over,    // has said everything and the peer has too: once it is flushed, close
+  over,    // has said everything, and the peer has too, or the server drains: once it is flushed,
+           // close
 };
 
 // Whether bytes that moved start the clock of --idle-timeout anew: only the protocol knows.
@@ -48,6 +49,7 @@ class Session {
 
   // Appends answers to `out` until it needs more input or `out` holds kHighWater. `last`: the
   // server drains and no byte waits in the kernel, so what can be answered now is the last answer.
+  // A request that has begun is waited for; where none has, this ends the session.
   virtual Phase advance(Buffer& out, bool last) = 0;
   Phase phase() const;  // what advance() returned
 

@@ -49,7 +49,7 @@ class Worker {
   void stop_all_loops(int requests);
 
   // The server drains, and of this client nothing is left in the kernel: what is answered now is
-  // its last answer.
+  // its last answer (Session::advance, `last`).
   bool is_drained(int fd) const { return admission.draining() && bytes_waiting(fd) == 0; }
 
   // For a loop that computes its own deadline: prints the --heartbeat's line if it is due, and says

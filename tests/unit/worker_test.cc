@@ -12,13 +12,13 @@
 namespace {
 
 // How many clients each of so many loops takes.
-std::vector<std::uint64_t> shares(std::uint64_t max_connections, std::uint64_t threads) {
+std::vector<std::uint64_t> shares(std::uint64_t max_connections, std::size_t threads) {
   Options options;
   options.max_connections = max_connections;
   options.threads = threads;
   const App app;
   std::vector<std::uint64_t> all;
-  for (std::uint64_t i = 0; i < threads; ++i) {
+  for (std::size_t i = 0; i < threads; ++i) {
     Stats stats;
     const Worker worker(app, stats, options, i);
     while (worker.admission.accepting()) stats.open.add(1);
