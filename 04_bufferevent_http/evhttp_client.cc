@@ -278,11 +278,13 @@ void on_input(evbuffer* input, const evbuffer_cb_info* change, void* arg) {
 // so the word comes from us.
 void on_no_continue(evutil_socket_t, short, void* arg) {
   Transfer& t = *static_cast<Transfer*>(arg);
-  if (!t.awaits_continue || t.attempt_over) return;
+  if (!t.awaits_continue || t.attempt_over || t.status != 0) return;
   bufferevent* bev = wire(t);
+  evbuffer* input = bufferevent_get_input(bev);
   const bool listens = (bufferevent_get_enabled(bev) & EV_READ) != 0;
-  if (!listens) return start(t.patience, kContinueTime);  // not even the head has gone out
-  evbuffer_prepend(bufferevent_get_input(bev), kContinue.data(), kContinue.size());
+  // Not even the head has gone out, or the server has begun to say something.
+  if (!listens || evbuffer_get_length(input) != 0) return start(t.patience, kContinueTime);
+  evbuffer_prepend(input, kContinue.data(), kContinue.size());
   bufferevent_trigger(bev, EV_READ, 0);
 }
 

@@ -10,6 +10,7 @@ import resource
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -212,3 +213,23 @@ def test_a_server_that_says_continue_late():
     """Fails where a 100 that comes behind the body is taken for the answer."""
     with scripted(b"HTTP/1.1 100 Continue\r\n\r\n" + OK) as (url, _):
         assert run("-m", "15", "-H", "Expect: 100-continue", "-d", "abc", url).stdout == b"ok"
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.1 200 OK\r\nContent-Le", OK[:-1]], ids=["head", "body"])
+def test_an_answer_in_place_of_continue_takes_its_time(said):
+    """Fails where the 100 that did not come is put into the middle of the answer that did."""
+    def serve():
+        client, _ = listener.accept()
+        with client:
+            client.recv(65536)
+            client.sendall(said)
+            time.sleep(1.5)  # longer than the patience for a 100
+            client.sendall(OK[len(said):])
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        done = run("-m", "15", "-H", "Expect: 100-continue", "-d", "abc", url)
+        thread.join()
+    assert (done.returncode, done.stdout) == (0, b"ok")
