@@ -217,7 +217,8 @@ void on_input(evbuffer* input, const evbuffer_cb_info* change, void* arg) {
   if (evbuffer_get_length(input) > most) bufferevent_disable(c.bev, EV_READ);
 }
 
-// Called before evhttp may look at what has come.
+// Called before evhttp may look at what has come. The way to its end leads through all that waits
+// before it: megabytes of a body would be passed again and again.
 void show_to_guard(Connection& c, evbuffer* input, std::size_t count) {
   std::string bytes(count, '\0');
   evbuffer_ptr at{};
@@ -233,6 +234,7 @@ void refuse(Connection& c, int status) {
   evbuffer_drain(input, evbuffer_get_length(input));
   bufferevent_setcb(
       c.bev, nullptr, on_refused,
+  if (c.guard->skip(count)) return;
       [](bufferevent* bev, short, void* connection) { on_refused(bev, connection); },
       connection_of(c));
   bufferevent_disable(c.bev, EV_READ);

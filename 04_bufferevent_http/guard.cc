@@ -15,6 +15,14 @@ int Guard::look(std::string_view bytes) {
   return 0;
 }
 
+bool Guard::skip(std::size_t count) {
+  if (!in_body_) return false;
+  if (parser_.chunked()) return chunks_.skip(count);
+  if (count >= to_come_) return false;  // the end is to be seen
+  to_come_ -= count;
+  return true;
+}
+
 ParseResult Guard::read_message() {
   if (!in_body_) {
     const ParseResult head = parser_.parse(unread_.view());

@@ -3,8 +3,8 @@
 // could read a request differently. evhttp's own is lenient (notes/05_evhttp.md has the list), and
 // behind a proxy that is how requests are smuggled.
 //
-// No I/O: it is shown each byte of a connection once, in order, before evhttp sees it. What it lets
-// pass evhttp frames as it does.
+// No I/O: it is shown each byte of a connection once, in order, before evhttp sees it, or asked
+// whether it needs to see it. What it lets pass evhttp frames as it does.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +21,8 @@ class Guard {
   // The next bytes. 0, or the status with which the request in progress must be refused; then
   // nothing more may be shown.
   int look(std::string_view bytes);
+  // The next bytes, if all of them are inside a body: then they need not be shown.
+  bool skip(std::size_t count);
 
   // How many good requests were complete before the one in progress.
   std::size_t complete() const { return complete_; }

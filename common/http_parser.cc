@@ -382,6 +382,12 @@ ChunkedDecoder::Piece ChunkedDecoder::next(std::string_view raw) {
   return {{}, data.size(), data};
 }
 
+bool ChunkedDecoder::skip(std::size_t count) {
+  if (state_ != State::data || count >= chunk_) return false;
+  chunk_ -= static_cast<std::uint32_t>(count);
+  return true;
+}
+
 // Everything that is not data is a line: chunk sizes, the empty line behind data, trailers, the
 // end.
 ChunkedDecoder::Piece ChunkedDecoder::next_line(std::string_view raw) {

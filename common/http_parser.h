@@ -122,6 +122,9 @@ class ChunkedDecoder {
   };
   // Call again while `used` is not 0 and the result is kNeedMore.
   Piece next(std::string_view raw);
+  // The next bytes, if all of them are data of one chunk and not its last: then they need not be
+  // shown.
+  bool skip(std::size_t count);
 
  private:
   enum class State : std::uint8_t { size, data, data_end, trailer };

@@ -177,3 +177,14 @@ TEST(Chunked, LooksAtEachByteOnce) {
     EXPECT_EQ(decoder.next("5;" + std::string(size, '\x01') + "\r\n").used, size + 4);
   }
 }
+
+TEST(Chunked, SkipsDataButNotItsEnd) {
+  ChunkedDecoder decoder(1000);
+  EXPECT_FALSE(decoder.skip(1));
+  decoder.next("5\r\n");
+  EXPECT_FALSE(decoder.skip(5));
+  EXPECT_TRUE(decoder.skip(4));
+  EXPECT_FALSE(decoder.skip(1));
+  EXPECT_EQ(decoder.next("o\r\n").data, "o");
+  EXPECT_FALSE(decoder.skip(1));
+}
