@@ -33,6 +33,14 @@ Method method_of(evhttp_cmd_type command) {
 
 std::string_view text(const char* may_be_null) { return may_be_null != nullptr ? may_be_null : ""; }
 
+// To evhttp, what follows "//" is a host; and http://host has no path.
+std::string_view path_of(const evhttp_request* message) {
+  const std::string_view target = text(evhttp_request_get_uri(message));
+  if (target.starts_with("//")) return target.substr(0, target.find('?'));
+  const std::string_view path = text(evhttp_uri_get_path(evhttp_request_get_evhttp_uri(message)));
+  return path.empty() ? "/" : path;
+}
+
 // "Allow: GET\r\n" and so on.
 void add_field_lines(evkeyvalq* headers, std::string_view lines) {
   while (!lines.empty()) {
@@ -65,7 +73,7 @@ Request to_request(evhttp_request* message) {
   const std::size_t size = evbuffer_get_length(body);
   const auto* bytes = reinterpret_cast<const char*>(evbuffer_pullup(body, -1));  // in one piece
   return {.method = method_of(evhttp_request_get_command(message)),
-          .path = text(evhttp_uri_get_path(uri)),
+          .path = path_of(message),
           .query = text(evhttp_uri_get_query(uri)),
           .content_type = text(evhttp_find_header(headers, "Content-Type")),
           .authorization = text(evhttp_find_header(headers, "Authorization")),

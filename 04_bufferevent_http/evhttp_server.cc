@@ -139,7 +139,9 @@ void configure(Loop& loop) {
   evhttp_set_gencb(http, on_request, &loop);  // every path: the routes know which there are
   evhttp_set_bevcb(http, on_acceptable, &loop);
   evhttp_set_max_body_size(http, loop.worker.options.max_body);
-  evhttp_set_max_headers_size(http, HttpParser::kMaxTarget + HttpParser::kMaxFieldLines);
+  constexpr int kMethodAndVersion = 128;  // evhttp has one limit for all of a head
+  evhttp_set_max_headers_size(
+      http, HttpParser::kMaxTarget + kMethodAndVersion + HttpParser::kMaxFieldLines);
   constexpr int kAllMethods = (EVHTTP_REQ_PATCH << 1) - 1;  // so that 405 is ours, with Allow
   evhttp_set_allowed_methods(http, kAllMethods);
   evhttp_set_default_content_type(http, nullptr);

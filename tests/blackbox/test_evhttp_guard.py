@@ -115,6 +115,20 @@ def test_a_refusal_of_head_has_no_body(guarded):
     assert got.startswith(b"HTTP/1.1 400 ") and got.endswith(b"\r\n\r\n")
 
 
+def test_both_limits_at_once(guarded):
+    """Fails where the longest target and the most field lines are too much together."""
+    line = CASES["target-at-limit"][0].partition(b"\r\n")[0]
+    padding = 16384 - len(b"Host: a\r\nX: \r\n")
+    assert wire.ask(guarded, get(b"X: " + b"y" * padding, line=line)).status == 200
+
+
+@pytest.mark.parametrize("target, status", [(b"//a/hello", 404), (b"http://a", 200)])
+def test_the_path_is_the_stages(guarded, target, status):
+    """Fails where evhttp takes a part of the path for a host: who stands before it saw another
+    request."""
+    assert wire.ask(guarded, get(line=b"GET " + target + b" HTTP/1.1")).status == status
+
+
 @pytest.mark.parametrize("framed", [
     lambda body: post(b"Content-Length: %d" % len(body), body=body),
     lambda body: chunks(wire.chunked(body)),
