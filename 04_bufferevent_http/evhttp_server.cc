@@ -9,6 +9,8 @@
 // Not here, on purpose: the text port; TLS. What evhttp does otherwise stands in
 // notes/05_evhttp.md.
 
+#include <event2/http.h>
+#include <event2/http_struct.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -38,6 +40,7 @@ struct Connection {
   bufferevent* bev;      // evhttp's; null: evhttp has closed, and the client is heard out
   bool started = false;  // bytes of a request have come that was not answered yet
   bool owed = false;     // an answer is on its way out
+  bool closes = false;   // it says that it is the last one
   bool refused = false;  // without us: it will be closed, with input still to come
   std::optional<Guard> guard = {};
   int verdict = 0;           // the guard's: refuse what comes behind the answers that are due
@@ -73,11 +76,13 @@ bufferevent* on_acceptable(event_base* base, void* loop);
 void on_request(evhttp_request* message, void* loop);
 evhttp_connection* connection_of(const Connection& c);
 bool is_last_answer(const Connection& c);
+bool says_close(evhttp_request* answered);
 void on_input(evbuffer* input, const evbuffer_cb_info* change, void* c);
 void show_to_guard(Connection& c, evbuffer* input, std::size_t count);
+void take_over(Connection& c);
 void refuse(Connection& c, int status);
-void on_refused(bufferevent*, void* connection);
-bool is_refusal(evbuffer* output);
+void on_last_word(bufferevent*, void* connection);
+bool is_refusal(evbuffer* output, std::size_t at);
 void on_output(evbuffer* output, const evbuffer_cb_info* change, void* c);
 void on_time_up(Connection& c);
 void on_signal(Loop& loop);
@@ -188,6 +193,7 @@ void on_request(evhttp_request* message, void* arg) {
     evhttp_add_header(evhttp_request_get_output_headers(message), "Connection", "close");
   }
   response ? send_response(message, *response) : loop.rpc->answer(message);
+  c.closes = says_close(message);
   loop.worker.stats.requests.add(1);
   // evhttp reads on while it writes, and takes a FIN for the end of everything: the answer, too.
   bufferevent_disable(bev, EV_READ);
@@ -205,6 +211,12 @@ bool is_last_answer(const Connection& c) {
   return !c.started && c.loop.worker.is_drained(bufferevent_getfd(c.bev));
 }
 
+// HTTP/1.0 says it by saying nothing.
+bool says_close(evhttp_request* answered) {
+  const char* said = evhttp_find_header(evhttp_request_get_output_headers(answered), "Connection");
+  return said != nullptr ? said == std::string_view("close") : answered->minor == 0;
+}
+
 // Where evhttp waits for a line's end or a body's, it reads on for ever. Beyond what a body may be
 // nothing more is read: on_time_up ends it. (A high-water mark of the bufferevent would do the
 // same, but as long as the buffer is full libevent 2.1 calls the reader again in every turn, at
@@ -214,7 +226,7 @@ void on_input(evbuffer* input, const evbuffer_cb_info* change, void* arg) {
   c.loop.worker.stats.bytes_in.add(change->n_added);
   if (change->n_added == 0) return;
   c.started = true;
-  if (c.guard && c.verdict == 0) show_to_guard(c, input, change->n_added);
+  if (c.guard && c.verdict == 0 && !c.refused) show_to_guard(c, input, change->n_added);
   const std::size_t most = c.loop.worker.options.max_body + kAhead;
   if (evbuffer_get_length(input) > most) bufferevent_disable(c.bev, EV_READ);
 }
@@ -222,6 +234,7 @@ void on_input(evbuffer* input, const evbuffer_cb_info* change, void* arg) {
 // Called before evhttp may look at what has come. The way to its end leads through all that waits
 // before it: megabytes of a body would be passed again and again.
 void show_to_guard(Connection& c, evbuffer* input, std::size_t count) {
+  if (c.guard->skip(count)) return;
   std::string bytes(count, '\0');
   evbuffer_ptr at{};
   evbuffer_ptr_set(input, &at, evbuffer_get_length(input) - count, EVBUFFER_PTR_SET);
@@ -230,39 +243,49 @@ void show_to_guard(Connection& c, evbuffer* input, std::size_t count) {
   if (c.verdict != 0 && c.answered == c.guard->complete()) refuse(c, c.verdict);
 }
 
-// Says no in evhttp's place. What has come is thrown away, and evhttp is not called any more.
-void refuse(Connection& c, int status) {
+// The connection ends when all is sent. What has come is thrown away, and evhttp is not called any
+// more.
+void take_over(Connection& c) {
   evbuffer* input = bufferevent_get_input(c.bev);
   evbuffer_drain(input, evbuffer_get_length(input));
   bufferevent_setcb(
-      c.bev, nullptr, on_refused,
-  if (c.guard->skip(count)) return;
-      [](bufferevent* bev, short, void* connection) { on_refused(bev, connection); },
+      c.bev, nullptr, on_last_word,
+      [](bufferevent* bev, short, void* connection) { on_last_word(bev, connection); },
       connection_of(c));
   bufferevent_disable(c.bev, EV_READ);
   bufferevent_enable(c.bev, EV_WRITE);
+}
+
+// Says no in evhttp's place.
+void refuse(Connection& c, int status) {
+  take_over(c);
   Context& context = c.loop.worker.context;
   Buffer out(context.pool);
   render(out, error_response(status), context.date, ConnectionOption::close, c.guard->is_head());
   bufferevent_write(c.bev, out.view().data(), out.size());
 }
 
-// The refusal has gone out, or cannot.
-void on_refused(bufferevent*, void* connection) {
+// All has gone out, or cannot.
+void on_last_word(bufferevent*, void* connection) {
   evhttp_connection_free(static_cast<evhttp_connection*>(connection));  // on_close
 }
 
-// Does an answer of 400 or above begin here?
-bool is_refusal(evbuffer* output) {
-  std::array<char, 10> head{};  // "HTTP/1.1 4"
-  return evbuffer_copyout(output, head.data(), head.size()) == 10 && head[9] >= '4';
+// Does an answer of 400 or above begin there? (evbuffer_copyout reads nothing from the output: but
+// for the bufferevent's own writing, its front is frozen.)
+bool is_refusal(evbuffer* output, std::size_t at) {
+  constexpr std::size_t kStatus = 9;  // behind "HTTP/1.1 "
+  evbuffer_ptr from{};
+  evbuffer_ptr_set(output, &from, at, EVBUFFER_PTR_SET);
+  evbuffer_iovec line{};  // evhttp prints it into one piece
+  evbuffer_peek(output, -1, &from, &line, 1);
+  return line.iov_len > kStatus && static_cast<const char*>(line.iov_base)[kStatus] >= '4';
 }
 
 // Errors are answered without asking us: by evhttp, and by the guard.
 void on_output(evbuffer* output, const evbuffer_cb_info* change, void* arg) {
   Connection& c = *static_cast<Connection*>(arg);
   c.loop.worker.stats.bytes_out.add(change->n_deleted);
-  if (change->n_added != 0 && change->orig_size == 0 && !c.owed && is_refusal(output)) {
+  if (change->n_added != 0 && !c.owed && !c.refused && is_refusal(output, change->orig_size)) {
     c.refused = true;
     c.loop.worker.stats.requests.add(1);
   }
@@ -271,6 +294,7 @@ void on_output(evbuffer* output, const evbuffer_cb_info* change, void* arg) {
   c.loop.worker.read_clock();
   c.loop.deadlines.restart_clock(c);
   ++c.answered;
+  if (c.closes) return take_over(c);  // evhttp goes on behind a CONNECT
   if (c.verdict != 0 && c.answered == c.guard->complete()) refuse(c, c.verdict);
 }
 
@@ -316,6 +340,7 @@ void on_close(evhttp_connection* connection, void* arg) {
   c.socket.reset(fd);
   shutdown(fd, SHUT_WR);
   c.rest = add_event(c.loop.base.get(), fd, EV_READ, on_rest, &c);
+  c.loop.deadlines.restart_clock(c);  // a 408 that could not go out has used up its time
   c.loop.deadlines.linger(c);
 }
 

@@ -7,9 +7,12 @@ guard lets pass stands in EVHTTPS_OWN, and is framed alike.
 from __future__ import annotations
 
 import random
+import socket
+import time
 
 import pytest
 
+from tests.blackbox.conftest import eventually
 from tests.blackbox.test_http_rules import CASES, CLOSED, KEPT, PROBE, chunks, get, pieces_of, post
 from tests.lib import wire
 
@@ -113,6 +116,81 @@ def test_a_refusal_of_head_has_no_body(guarded):
     """Fails where what follows the refusal's head would be read as the next answer."""
     got = wire.exchange(guarded, get(b"X : y", line=b"HEAD /hello HTTP/1.1"))
     assert got.startswith(b"HTTP/1.1 400 ") and got.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("refused, status", [
+    (get(b"X : y"), 400), (get(line=b"BREW / HTTP/1.1"), 501), (chunks(b"1;a\r\n"), 413),
+], ids=["the guard's", "evhttp's", "evhttp's, of a body"])
+def test_a_refusal_behind_an_answer(guarded, refused, status):
+    """Fails where only the first answer of a connection is seen to be a refusal: then a later one
+    is not counted, and a client that still sends is reset."""
+    before = wire.stats(guarded)["requests"]
+    with wire.connect(guarded) as client:
+        client.send(PROBE)
+        assert client.read_response().status == 200
+        client.send(refused)
+        assert client.read_response().status == status
+        for _ in range(3):
+            client.send(b"x")  # a reset would be an error here
+            time.sleep(0.02)
+        client.expect_eof()
+    assert wire.stats(guarded)["requests"] - before == 3
+
+
+STALLED = 42_000  # such an answer leaves evhttp, but so much stays unsent that nothing may follow
+
+
+def stalled(server):
+    """A client that does not read its first answer: the next one waits in the process."""
+    client = wire.Client(socket.socket())
+    client.sock.settimeout(20)
+    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # before there is a window
+    client.sock.connect((server.host, server.http_port))
+    client.send(post(b"Content-Length: %d" % STALLED, body=b"x" * STALLED))
+    time.sleep(0.1)
+    return client
+
+
+def test_408_that_cannot_go_out(launch):
+    """Fails where the 408's time is up, the connection is let go, and its time is up still: no
+    progress, and the process aborts."""
+    server = launch("evhttp_server", "--idle-timeout", "0.3")
+    with stalled(server) as client:
+        client.send(PROBE[:9])
+        eventually(lambda: wire.stats(server)["connections_open"] == 1, what="it is let go")
+
+
+@pytest.mark.parametrize("head, statuses", [
+    (get(b"Transfer-Encoding: chunked", line=b"BREW / HTTP/1.1"), [200, 501]),
+    (post(b"Expect: 100-continue", b"Transfer-Encoding: chunked"), [200, 100, 400]),
+], ids=["evhttp's", "behind 100"])
+def test_a_refusal_behind_what_waits(guarded, head, statuses):
+    """Fails where the guard refuses what evhttp has refused already; or a refusal is not seen to be
+    one behind a 100 that waits to be sent, too: then who still sends is reset."""
+    with stalled(guarded) as client:
+        client.send(head)
+        time.sleep(0.1)
+        client.send(b"no chunk\r\n")
+        time.sleep(0.1)
+        got = [client.read_response().status for _ in statuses]
+        for _ in range(3):
+            client.send(b"x")
+            time.sleep(0.02)
+        client.expect_eof()
+        assert got == statuses
+
+
+@pytest.mark.parametrize("last", [
+    get(b"Connection: close"), get(line=b"GET /hello HTTP/1.0"),
+    get(b"Connection: close", line=b"CONNECT a:80 HTTP/1.1"),
+    post(b"Content-Length: 1", body=b"a").replace(b"/echo", b"/.rpc.Upper"),
+], ids=["close", "1.0", "CONNECT", "400"])
+@pytest.mark.parametrize("behind", [get(b"X : y"), PROBE], ids=["bad", "good"])
+def test_nothing_is_said_behind_the_last_answer(guarded, last, behind):
+    """Fails where a refusal follows `Connection: close`; or evhttp, which forgets it for CONNECT,
+    goes on."""
+    got = wire.exchange(guarded, last + behind)
+    assert got.count(b"HTTP/1.") == 1
 
 
 def test_both_limits_at_once(guarded):
