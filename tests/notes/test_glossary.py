@@ -12,7 +12,7 @@ from tests.notes import notes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^\| (?P<names>[^|]+) \| [^|]+ \| [^|]+ \| \[[^]]+\]\((?P<page>[^)]+)\) \|")
-ENDING = "(?:s|es|d|ed|ing)?"
+ENDING = "(?:s|es|ed|ing)?"
 
 
 def prose(path: pathlib.Path) -> str:
