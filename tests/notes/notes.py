@@ -382,6 +382,12 @@ def outputs_of(lines: list[str]) -> dict[str, list[list[str]]]:
     return found
 
 
+def course(root: pathlib.Path) -> list[str]:
+    """The pages of the course in their order, which is that of the links in notes/README.md."""
+    text = (root / "notes/README.md").read_text(encoding="utf-8")
+    return list(dict.fromkeys(re.findall(r"\]\((\w+\.md)\)", text)))
+
+
 # ---- what holds between files --------------------------------------------------------------------
 
 

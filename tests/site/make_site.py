@@ -25,15 +25,12 @@ import tempfile
 
 from tests import lab
 from tests.compare import functions
+from tests.notes import notes
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = lab.ROOT
 BUILD = ROOT / "build"
 SOURCE, SITE = BUILD / "site-src", BUILD / "site"
-ORDER = ("README", "00_", "steps", "01_", "02_", "03_", "04_", "05_", "http_parser", "kernel",
-         "performance", "reliability", "contract", "libevent_api", "exercises", "glossary",
-         "teaching")
-
 # The theme speaks the interface of Mermaid 8.
 MERMAID = "mermaid@8.14.0"
 MERMAID_SHA256 = "ef04f7e13234a4405e105a22e33faf86e49d74687abd44cc59da89d920deda38"
@@ -246,13 +243,12 @@ def stages_page() -> str:
 
 # ---- build ---------------------------------------------------------------------------------------
 
-def rank(path: pathlib.Path) -> tuple[int, str]:
-    found = [i for i, start in enumerate(ORDER) if path.name.startswith(start)]
-    return (found or [len(ORDER)])[0], path.name
-
-
 def notes_in(folder: str) -> list[str]:
-    return [str(p.relative_to(ROOT)) for p in sorted((ROOT / folder).glob("*.md"), key=rank)]
+    """In the order of the course; what that does not name comes last."""
+    order = ["README.md", *notes.course(ROOT)]
+    pages = sorted((ROOT / folder).glob("*.md"), key=lambda p: (
+        order.index(p.name) if p.name in order else len(order), p.name))
+    return [str(p.relative_to(ROOT)) for p in pages]
 
 
 def configuration() -> dict:
