@@ -335,7 +335,7 @@ void on_close(evhttp_connection* connection, void* arg) {
   c.loop.by_bev.erase(c.bev);
   bufferevent* bev = std::exchange(c.bev, nullptr);
   const int fd = bufferevent_getfd(bev);
-  if (!c.refused && bytes_waiting(fd) == 0) return c.loop.deadlines.close(c);
+  if (c.answered == 0 && !c.refused && bytes_waiting(fd) == 0) return c.loop.deadlines.close(c);
   bufferevent_setfd(bev, -1);
   c.socket.reset(fd);
   shutdown(fd, SHUT_WR);

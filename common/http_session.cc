@@ -17,7 +17,7 @@ Phase HttpSession::advance(Buffer& out, bool last) {
   }
   // No further request can become complete: the peer has ended its side, or the server drains and
   // there is not even the beginning of one.
-  if (!finished() && (eof_ || (last && !parser_.started()))) finish(!out.empty());
+  if (!finished() && (eof_ || (last && !parser_.started()))) finish_silently(out);
   return phase();
 }
 

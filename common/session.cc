@@ -27,6 +27,7 @@ Progress Session::feed(std::string_view bytes) {
 
 Progress Session::sent(std::size_t count, bool flushed) {
   context_.stats.bytes_out.add(count);
+  spoke_ = spoke_ || count != 0;
   const bool made = streaming_ ? count != 0 : flushed && std::exchange(answered_, false);
   return made ? Progress::made : Progress::none;
 }

@@ -18,8 +18,8 @@ enum class Phase : std::uint8_t {
   linger,  // has said everything: once that is flushed, half-close and discard input for a
            // second, because closing with unread input resets the connection under the last
            // answer
-  over,    // has said everything, and the peer has too, or the server drains: once it is flushed,
-           // close
+  over,    // has said everything and the peer has too, or was never said anything: once it is
+           // flushed, close
 };
 
 // Whether bytes that moved start the clock of --idle-timeout anew: only the protocol knows.
@@ -60,8 +60,11 @@ class Session {
   Progress sent(std::size_t count, bool flushed);
 
  protected:
-  // Nothing left to say: from now on input is counted and dropped. `linger`: a last word was said.
+  // Nothing left to say: from now on input is counted and dropped. `linger`: what was said may
+  // still be on its way, and the peer may still send.
   void finish(bool linger = true);
+  // The same where no last word was needed.
+  void finish_silently(const Buffer& out) { finish(!out.empty() || (spoke_ && !eof_)); }
   void answered() { answered_ = true; }  // `out` got a complete answer
 
   Context& context_;
@@ -72,6 +75,7 @@ class Session {
  private:
   const bool streaming_;
   bool answered_ = false;
+  bool spoke_ = false;  // bytes have gone out
   Phase phase_ = Phase::open;
   std::uint32_t discarded_ = 0;
 };

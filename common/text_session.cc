@@ -15,6 +15,6 @@ Phase TextSession::advance(Buffer& out, bool last) {
     const std::span<char> fresh = out.bytes().subspan(before);
     ascii_upper({fresh.data(), fresh.size()}, fresh.data());
   }
-  if (eof_ || last) finish(!out.empty());
+  if (eof_ || last) finish_silently(out);
   return phase();
 }

@@ -6,6 +6,7 @@ queues, whatever the machine is busy with."""
 from __future__ import annotations
 
 import signal
+import socket
 import time
 
 import pytest
@@ -157,6 +158,28 @@ def test_a_stalled_reader_gets_all_of_it(start):
         answers = wire.responses(client.read_to_eof())
     assert [a.body for a in answers] == [body.upper(), b"hello, world\n"]
     assert [a.closes for a in answers] == [False, True]
+    assert server.wait() == 0
+
+
+def test_what_the_client_still_says_does_not_cut_the_answer(start):
+    """Fails on a server that closes as soon as the kernel has the last bytes: its client knows
+    nothing of a drain, sends its next request, and the reset for it overtakes those bytes."""
+    server = start("--max-body", str(4 * MIB))
+    body = b"d" * (4 * MIB)
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)  # the tail waits at the server
+    sock.settimeout(20)
+    sock.connect((server.host, server.http_port))
+    sock.sendall(wire.request("POST", "/upper", body=body))
+    comes_to_rest(server)
+    server.signal(signal.SIGTERM)
+    with wire.Client(sock) as client:
+        head = client.read_until(b"\r\n\r\n")
+        got = client.read_exactly(len(body) - 48 * 1024)
+        time.sleep(0.3)  # it closes, if it is one that does
+        sock.sendall(load.HELLO)
+        got += client.read_exactly(len(body) - len(got))
+    assert head.startswith(b"HTTP/1.1 200 ") and got == body.upper()
     assert server.wait() == 0
 
 

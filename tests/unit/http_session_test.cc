@@ -545,7 +545,7 @@ TEST(HttpSession, ARefusedHeadHasNoBodyEvenWhenItsLineIsNotComplete) {
   EXPECT_TRUE(client.heard.ends_with("\r\n\r\n")) << client.heard;
 }
 
-TEST(HttpSession, DrainClosesIdleConnectionsAtOnce) {
+TEST(HttpSession, DrainEndsIdleConnectionsAtOnce) {
   Lab lab;
   Client fresh(lab);
   fresh.send("", true);
@@ -555,7 +555,7 @@ TEST(HttpSession, DrainClosesIdleConnectionsAtOnce) {
   used.send(kH);
   used.heard.clear();
   used.send("", true);
-  EXPECT_EQ(used.log(), "over");
+  EXPECT_EQ(used.log(), "linger");  // its answer may still be on its way
 
   Client only_an_empty_line(lab);
   only_an_empty_line.send("\r\n", true);
