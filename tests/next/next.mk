@@ -1,8 +1,8 @@
 # The programs of notes/next/, which are outside the four stages, and the servers that notes/stuck.md
 # finds stuck. What needs a package that this machine has not is left out.
 
-NEXT   = coroutine $(shell pkg-config --exists liburing && echo uring) \
-         $(shell pkg-config --exists libevent_openssl libssl && echo tls)
+NEXT   := coroutine $(if $(wildcard /usr/include/liburing.h),uring) \
+          $(if $(wildcard /usr/include/openssl/ssl.h),tls)
 BROKEN := starves leaks
 
 .PHONY: next all-next all-next-broken next-check next-deps stuck all-stuck
@@ -10,10 +10,11 @@ next: deps next-deps  ## X=uring, coroutine or tls: what a program of notes/wher
 	$(call build,,all-next all-steps)
 	@$(PYTHON) -m tests.next.programs $(X)
 
+notes notes-check: all-next
 all-next: $(addprefix $(BIN)/next/,$(NEXT))
 
 $(BIN)/next/uring $(BIN)/next/uring_broken: LIBS = -luring
-$(BIN)/next/tls $(BIN)/next/tls_broken: LIBS = $(shell pkg-config --libs libevent_openssl libevent_core libssl libcrypto)
+$(BIN)/next/tls $(BIN)/next/tls_broken: LIBS = -levent_openssl $(EVENT_LIBS) -lssl -lcrypto
 $(BIN)/next/%: $(OBJ)/notes/next/%.o $(COMMON_OBJ)
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -o $@ $^ $(LIBS)
