@@ -61,6 +61,14 @@ def why_no_tracing() -> str:
     return f"strace may not trace here: {run.stderr.strip().rpartition(': ')[2] or 'it is silent'}"
 
 
+def why_no_attaching() -> str:
+    """Empty where a process that runs already may be traced, too."""
+    yama = pathlib.Path("/proc/sys/kernel/yama/ptrace_scope")
+    if os.geteuid() != 0 and yama.exists() and yama.read_text(encoding="ascii").strip() != "0":
+        return f"only root may attach to a process here: {yama} is not 0"
+    return why_no_tracing()
+
+
 def why_no_descriptors(count: int) -> str:
     """Empty where a process may have that many; else one line that says how many it may."""
     hard = descriptor_limit()

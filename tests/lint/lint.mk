@@ -24,6 +24,6 @@ lint-deps: deps
 	@tests/lint/deps.sh
 
 # Half a minute a file: the headers of GoogleTest are read again for each.
-tidy-tests: deps bench-deps  ## clang-tidy on the tests and experiments in C++; takes ten minutes
+tidy-tests: deps bench-deps next-deps  ## clang-tidy on the tests and experiments in C++; takes ten minutes
 	@printf '%s\n' $(sort $(shell find notes tests -name '*.cc')) | xargs -P 2 -n 3 sh -c \
 	  'clang-tidy --quiet "$$@" -- -std=c++20 -I. -I$(OBJ)/gen $(EVENT_CFLAGS) 2>/dev/null' tidy

@@ -12,7 +12,8 @@ behind the comment is written by `make notes` and verified by `make notes-check`
     <!-- run stop=02 -->    ... or until here: Ctrl-C first, then the commands below
 
 Options of `run`: `quiet` runs without showing the output, `varies` shows it but does not compare
-it, `needs=strace,nc` skips where a program is missing, `seconds=60` allows more than 30.
+it, `needs=strace,nc` skips where a program is missing (or what ASK knows), `seconds=60` allows more
+than 30. Server 00 has the text port alone.
 The reader's ports (7001, 8002 ...) are replaced by free ones, and back in what is shown.
 
 A translation (notes/zh/NAME) names what it was made from, as `<!-- translation of NAME digest -->`.
@@ -42,9 +43,13 @@ import time
 from tests import lab
 from tests.lab import LISTENING, STAGES
 from tests.lib import cpp
+from tests.next import programs
 
 TRANSLATED = ("README.md", "00_sockets.md", *(f"{stage}.md" for stage in STAGES), "05_evhttp.md",
               "kernel.md", "exercises.md")
+# Where to be installed is not enough: a container may forbid it.
+ASK = {"strace": lab.why_no_tracing, "attaching": lab.why_no_attaching,
+       "uring": lambda: programs.why_not("uring"), "tls": lambda: programs.why_not("tls")}
 DIRECTIVE = re.compile(r"^<!-- *(\w+)\b *(.*?) *-->$")
 LINK_LINE = re.compile(r"^\[`[^`]+`\]\([^)]*\)(?: · \[`[^`]+`\]\([^)]*\))?$")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
@@ -179,7 +184,8 @@ class Shell:
     def serve(self, number: str, command: str) -> str:
         if number in self.servers:
             self.stop(number)  # two of them would not get the same ports either
-        names = ("text", "http") if f"{number}_" in "".join(STAGES) else ("http",)
+        one = "text" if number == "00" else "http"
+        names = ("text", "http") if f"{number}_" in "".join(STAGES) else (one,)
         free = " ".join(f"--{name}-port 0" for name in names)
         if "ARGS='" in command:
             command = command.replace("ARGS='", f"ARGS='{free} ")
@@ -222,8 +228,8 @@ class Shell:
 
 def lacking(program: str) -> str:
     """Why it cannot run here; empty if it can."""
-    if program == "strace":  # installed is not enough: a container may forbid to trace
-        return lab.why_no_tracing()
+    if program in ASK:
+        return ASK[program]()
     return "" if shutil.which(program) else f"{program} is not installed"
 
 

@@ -61,14 +61,14 @@ FLAWS = {
 }
 
 
-def title_of(step: int) -> str:
-    first = SOURCES[step].read_text(encoding="utf-8").split("\n", 1)[0]
+def title_of(source: pathlib.Path) -> str:
+    first = source.read_text(encoding="utf-8").split("\n", 1)[0]
     return first.partition(": ")[2].rstrip(".")
 
 
-def size_of(step: int) -> int:
+def size_of(source: pathlib.Path) -> int:
     """Lines of code: no comments, no #include, no empty lines."""
-    lines = SOURCES[step].read_text(encoding="utf-8").splitlines()
+    lines = source.read_text(encoding="utf-8").splitlines()
     return sum(not re.match(r"\s*(//|#|$)", line) for line in lines)
 
 
@@ -87,12 +87,12 @@ def title_of_conversation(number: int) -> str:
 
 # ---- what a step does ----------------------------------------------------------------------------
 
-def play(path: str, number: int, ports=("text",), patience: float = conv.PATIENCE
-         ) -> list[conv.Observation]:
+def play(path: str, number: int, ports=("text",), patience: float = conv.PATIENCE,
+         start=lab.Server) -> list[conv.Observation]:
     """What is not as the conversation says, in order."""
     played = conversation(number)
-    with lab.Server(path, *played.flags, ports=ports,
-                    preexec=conv.limit_files(played.files)) as server:
+    with start(path, *played.flags, ports=ports,
+               preexec=conv.limit_files(played.files)) as server:
         player = conv.Player(server, played, patience=patience)
         player.play()
         status = server.stop()
@@ -224,8 +224,9 @@ def main(arguments: list[str]) -> int:
               file=sys.stderr)
         return 2
     step = int(arguments[0])
-    path = SOURCES[step].relative_to(lab.ROOT)
-    print(show.paint(f"step {step}: {title_of(step)} ({path}, {size_of(step)} lines)\n", "bold"))
+    source = SOURCES[step]
+    print(show.paint(f"step {step}: {title_of(source)} ({source.relative_to(lab.ROOT)}, "
+                     f"{size_of(source)} lines)\n", "bold"))
     as_it_should = [show_outcome(step, number) for number in (step, step + 1)]
     if step in (TIMER - 1, TIMER):
         show_timer(step)

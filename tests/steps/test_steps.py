@@ -115,7 +115,7 @@ def test_freed_in_the_middle_of_a_batch(tmp_path):
 
 def test_sizes():
     """Fails where a step grows beyond what one types in an evening."""
-    sizes = [steps.size_of(step) for step in SOURCES]
+    sizes = [steps.size_of(path) for path in SOURCES.values()]
     assert sizes[0] <= 50 and sizes[-1] <= 180 and sizes == sorted(sizes), sizes
 
 
@@ -123,7 +123,7 @@ def test_the_table_of_the_note():
     """Fails where the note says another size, or sends its reader to another file."""
     note = (lab.ROOT / "notes" / "steps.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \[(\d)\]\((steps/\S+)\) \| (\d+) \|", note, re.M)
-    assert rows == [(str(step), f"steps/{path.name}", str(steps.size_of(step)))
+    assert rows == [(str(step), f"steps/{path.name}", str(steps.size_of(path)))
                     for step, path in SOURCES.items()]
 
 
