@@ -86,3 +86,19 @@ def test_each_part_of_lint_finds_something(tmp_path, target):
     made = subprocess.run(["make", "-s", target], cwd=tree, capture_output=True, text=True,
                           check=False)
     assert made.returncode != 0 and "bad." in made.stdout + made.stderr
+
+
+def test_the_map_has_each_page_and_each_exercise_once():
+    """Fails where a page or an exercise is added and the reader is not led to it, or led twice."""
+    rows = [line for line in read("notes/README.md").splitlines() if line.startswith("| ")]
+    (head,) = [row for row in rows if "| read |" in row]
+    table = rows[rows.index(head) + 1:]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in table]
+    column = [cell.strip() for cell in head.strip("|").split("|")]
+    pages = [page for row in cells
+             for page in re.findall(r"\]\((\w+\.md)\)", row[column.index("read")])]
+    assert sorted(pages) == sorted(path.name for path in (ROOT / "notes").glob("*.md")
+                                   if path.name != "README.md")
+    exercises = [name for row in cells for name in re.findall(r"\d\d\w", row[-1])]
+    assert sorted(exercises) == sorted(path.stem for path in
+                                       (ROOT / "notes/solutions").glob("*.patch"))
