@@ -1,7 +1,7 @@
 # Black-box tests: pytest against the four binaries.
 #
 #   make blackbox K=drain           tests whose name holds "drain" (pytest -k)
-#   make blackbox STAGES_TESTED=03  one stage
+#   make blackbox STAGES_TESTED=03  one stage, by what it does: a change to it may look as it likes
 #   make blackbox BLACKBOX_SAN=     against the plain build
 
 BLACKBOX_SAN  ?= $(ASAN)
@@ -9,7 +9,8 @@ BLACKBOX_JOBS ?= 3
 K             ?=
 STAGES_TESTED ?=
 
-PYTEST_BLACKBOX = LAB_STAGES='$(STAGES_TESTED)' $(PYTEST) -n $(BLACKBOX_JOBS) $(if $(K),-k '$(K)') tests/blackbox
+PYTEST_BLACKBOX = LAB_STAGES='$(STAGES_TESTED)' $(PYTEST) -n $(BLACKBOX_JOBS) $(if $(K),-k '$(K)') \
+  $(if $(STAGES_TESTED),-m 'not repository') tests/blackbox
 
 # Measurements, strace and valgrind want a build without sanitizers, so there are two.
 .PHONY: blackbox tsan

@@ -13,6 +13,8 @@ import pytest
 
 from tests import lab, trees
 
+pytestmark = pytest.mark.repository
+
 FOLDER = lab.ROOT / "tests" / "broken"
 OUTPUT = lab.ROOT / "build" / "broken"
 

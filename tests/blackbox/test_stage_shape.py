@@ -15,6 +15,8 @@ import pytest
 from tests import lab
 from tests.lib import cpp
 
+pytestmark = pytest.mark.repository
+
 ORDER = ["run", "on_acceptable", "on_readable", "on_writable", "decide_next", "watch", "on_time_up",
          "on_signal", "close_connection"]
 FIRST, SECOND, THIRD, FOURTH = lab.STAGES

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -59,6 +60,23 @@ def test_each_target_that_is_named_exists(target):
 def test_each_file_that_is_named_exists(path):
     """Fails where a page sends its reader to a file that was renamed."""
     assert (ROOT / path).exists()
+
+
+def test_one_stage_is_judged_by_what_it_does():
+    """Fails where `make blackbox STAGES_TESTED=01` rejects a long function or another call, and
+    where what a client sees is left to those who check the repository."""
+    named = subprocess.run(["make", "-n", "blackbox", "STAGES_TESTED=01"], cwd=ROOT,
+                           capture_output=True, text=True, check=True).stdout
+    assert " -m 'not repository' " in named
+    listed = subprocess.run(
+        [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--collect-only",
+         "--stage=01", "-m", "repository", "tests/blackbox"], cwd=ROOT, capture_output=True,
+        text=True, check=True).stdout
+    marked = set(re.findall(r"(test_\w+\.py)::(\w+)", listed))
+    assert {test for file, test in marked
+            if file not in ("test_stage_shape.py", "test_broken.py")} == {
+                "test_system_calls_per_request", "test_changelist"}
+    assert {file for file, _ in marked} >= {"test_stage_shape.py", "test_broken.py"}
 
 
 def test_hooks_and_lint_check_the_same():
