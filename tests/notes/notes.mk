@@ -1,6 +1,6 @@
 # The notes quote the tree and show what runs: written and verified by a program.
 
-.PHONY: notes notes-check notes-zh-done
+.PHONY: notes notes-check notes-zh-done changed
 CHECKS += notes-check
 
 notes: deps all  ## refresh the quotes and the captured outputs in the notes
@@ -9,6 +9,9 @@ notes: deps all  ## refresh the quotes and the captured outputs in the notes
 notes-check: deps all  ## fail where a quote, an output, a link or a translation went stale
 	@$(PYTHON) -m tests.notes.notes check --run
 	@$(PYTEST) tests/notes
+
+changed: deps all  ## X=no-mark: a program with that change (notes/changed/), K=time: what the tests say
+	@$(PYTHON) -m tests.notes.changed $(X) $(if $(K),'$(K)')
 
 notes-zh-done:  ## NOTE=01_plain_epoll.md: its translation is up to date now
 	@$(PYTHON) -m tests.notes.notes translated $(NOTE)
