@@ -470,6 +470,36 @@ def check_coverage(tree: Tree) -> list[Problem]:
     return problems
 
 
+def check_answers(tree: Tree) -> list[Problem]:
+    """Every question at the end of a note has a folded answer, with commands that show it."""
+    return [Problem(str(path.relative_to(tree.root)), line, f"question {number} {lacks}")
+            for path in tree.notes() if original_of(path) is None
+            for number, line, block in questions(path.read_text(encoding="utf-8").split("\n"))
+            if (lacks := unanswered(block))]
+
+
+def questions(lines: list[str]):
+    """(number, its line, the lines up to the next) for each item under the heading Questions."""
+    headings = [at for at, _ in without_fences(lines) if lines[at - 1].startswith("## ")]
+    for first, last in zip(headings, [*headings[1:], len(lines) + 1]):
+        if lines[first - 1] != "## Questions":
+            continue
+        prose = {at for at, _ in without_fences(lines)}
+        items = [at for at in range(first, last) if at in prose
+                 and re.match(r"\*\*\d+\. ", lines[at - 1])]
+        for begin, end in zip(items, [*items[1:], last]):
+            yield lines[begin - 1].partition(".")[0][2:], begin, lines[begin:end - 1]
+
+
+def unanswered(block: list[str]) -> str:
+    """What a question lacks; empty if nothing."""
+    if "<summary>Answer</summary>" not in block or "</details>" not in block:
+        return "has no folded answer"
+    answer = block[block.index("<summary>Answer</summary>"):block.index("</details>")]
+    shown = any((found := DIRECTIVE.match(line)) and found[1] == "run" for line in answer)
+    return "" if shown else "has an answer that no command shows"
+
+
 def digest(tree: Tree, path: pathlib.Path) -> str:
     """Of what a person wrote: quotes and outputs may change without making a translation old."""
     text = Note(tree, path, strip=True).render().text
@@ -563,7 +593,7 @@ def check(tree: Tree, run: bool) -> list[Problem]:
     problems = [p for rendered in render_all(tree, paths, run).values() for p in rendered.problems]
     for path in paths:
         problems += check_links(tree, path)
-    return problems + check_coverage(tree) + check_translations(tree)
+    return problems + check_coverage(tree) + check_answers(tree) + check_translations(tree)
 
 
 def write(tree: Tree, paths: list[pathlib.Path], run: bool) -> list[Problem]:

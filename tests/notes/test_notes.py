@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 
 import pytest
 
+from tests import lab, trees
 from tests.lib import cpp
-from tests.notes import notes
+from tests.notes import changed, notes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -127,6 +129,44 @@ def test_function_left_out_of_its_note(copy):
     directive = "<!-- link 03_libevent_raw/server.cc on_signal -->"
     edit(copy, "notes/03_libevent_raw.md", directive, "on_signal")
     assert any("neither quotes nor links on_signal" in text for text in complaints(copy))
+
+
+@pytest.mark.parametrize("old, new, reason", [
+    ("<summary>Answer</summary>", "<summary>Hint</summary>", "question 1 has no folded answer"),
+    ("<!-- run", "<!-- ran", "question 1 has an answer that no command shows"),
+    ("\n**1. ", "\n**1. Why?**\n\n**2. ", "question 1 has no folded answer"),
+])
+def test_question_without_an_answer(copy, old, new, reason):
+    """Fails where a question may stand without an answer, with one that is only asserted, or with
+    that of the question after it."""
+    path = copy.root / "notes/00_sockets.md"
+    before, heading, after = path.read_text(encoding="utf-8").partition("\n## Questions\n")
+    assert heading and old in after
+    path.write_text(before + heading + after.replace(old, new), encoding="utf-8")
+    assert any("notes/00_sockets.md:" in text and reason in text for text in complaints(copy))
+
+
+def test_where_questions_are_asked():
+    """Fails where a note asks under another heading, at which nobody looks for answers."""
+    pages = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "notes").glob("*.md")}
+    asking = {name for name, text in pages.items() if "\n## Questions\n" in text}
+    assert asking >= {f"{stage}.md" for stage in lab.STAGES} | {"00_sockets.md", "05_evhttp.md"}
+    others = {name for name, text in pages.items()
+              if re.search("^#+ (Exercises|Try it)$", text, re.MULTILINE)}
+    assert others == set()
+
+
+def test_each_change_is_in_an_answer():
+    """Fails where a patch is left behind by its question."""
+    pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notes").glob("*.md"))
+    patches = [path.stem for path in (ROOT / "notes/changed").glob("*.patch")]
+    assert patches and [name for name in patches if f"make -s changed X={name}" not in pages] == []
+
+
+def test_a_change_is_judged_by_tests_that_ran():
+    """Fails where a misspelt test lets every change pass."""
+    with pytest.raises(trees.Failure, match="no test could be run"):
+        changed.failing(ROOT / "build", "01_plain_epoll", "no_such_test")
 
 
 def test_misspelt_directive(copy):
