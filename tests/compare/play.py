@@ -24,6 +24,9 @@ def play_all(conversation: conv.Conversation, targets: dict[str, str]
         try:
             running = {label: pool.submit(play_one, conversation, label, targets[label])
                        for label in takes_part}
+            waited_for = set(running.values())
+            while waited_for:  # not without end: a signal just before a wait does not end it
+                waited_for = concurrent.futures.wait(waited_for, timeout=0.2).not_done
             return {label: future.result() for label, future in running.items()}
         except BaseException:  # Ctrl-C too: the pool waits for its threads
             conv.STOP.set()
