@@ -1,7 +1,7 @@
 // Stage 1: the plain epoll loop.
 //
 // New here: the kernel keeps a tree of descriptors, each with what we want to be told about it (its
-// interest). epoll_wait sleeps until there is news, and the loop asks of each: who is this?
+// interest). epoll_wait sleeps until some are ready, and the loop asks of each: who is this?
 //
 // Not here, on purpose: edge-triggered mode, callbacks (stage 2), a library (stages 3 and 4), TLS.
 

@@ -3,7 +3,7 @@
 //
 //              restart_clock: all that was owed has gone out, or a text byte has moved
 //                   +---+
-//          add      |   v     time up, but its news is here: last_look
+//          add      |   v     time up, but what it waits for is here: last_look
 //        ------->  serving  --------------------------------------------->  last look
 //                   |   |  <--------------- restart_clock ------------------   |
 //   the last word   |   |                                                      |
@@ -27,7 +27,7 @@
 // After the last word: until its reader has surely got it. Closing at once, with input that nobody
 // read, would reset the connection under it.
 constexpr std::chrono::seconds kLingerTime(1);
-// For news that came while the loop was kept from it: enough to read and answer thousands.
+// For what came while the loop was kept from it: enough to read and answer thousands.
 constexpr std::chrono::milliseconds kLastLookTime(750);
 
 // Says on stderr that `handler` left a connection where it was, and aborts: it would be called for

@@ -1,7 +1,7 @@
 // Step 2: many clients, one thread.
 //
-// New here: the kernel keeps a set of descriptors for us. One call sleeps until any of them has
-// news, and says which.
+// New here: the kernel keeps a set of descriptors for us. One call sleeps until any of them is
+// ready, and says which.
 
 #include <netinet/in.h>
 #include <sys/epoll.h>
