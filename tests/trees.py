@@ -7,9 +7,9 @@ import pathlib
 import shutil
 import subprocess
 
-from tests import lab
+from tests import harness
 
-SOURCES = ("Makefile", "common", *lab.STAGES)
+SOURCES = ("Makefile", "common", *harness.STAGES)
 
 
 class Failure(Exception):
@@ -21,7 +21,7 @@ def run(command: list, **kwargs) -> subprocess.CompletedProcess:
                           errors="replace", check=False, **kwargs)
 
 
-def copy(tree: pathlib.Path, objects: str, source: pathlib.Path = lab.ROOT) -> None:
+def copy(tree: pathlib.Path, objects: str, source: pathlib.Path = harness.ROOT) -> None:
     """The sources and that folder of objects. Times are kept, so that make compiles only what a
     patch touches; the objects' dependency files name the same relative paths."""
     shutil.rmtree(tree, ignore_errors=True)
@@ -39,8 +39,9 @@ def apply(patch: pathlib.Path, tree: pathlib.Path) -> None:
         applied = run(["patch", "-p1", "--forward", "--batch", "--no-backup-if-mismatch"],
                       stdin=lines, cwd=tree)
     if applied.returncode != 0:
-        raise Failure(f"{patch.relative_to(lab.ROOT)} no longer applies: the code it changes has "
-                      f"changed. Make the same change to the new code.\n{applied.stdout}")
+        raise Failure(f"{patch.relative_to(harness.ROOT)} no longer applies: the code it "
+                      f"changes has changed. Make the same change to the new code.\n"
+                      f"{applied.stdout}")
 
 
 def make(tree: pathlib.Path, *arguments: str) -> None:

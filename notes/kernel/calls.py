@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 
-from tests import lab
+from tests import harness
 from tests.lib import strace
 
 MESSAGES = 1000
@@ -18,7 +18,8 @@ CALLS = ("epoll_wait", "recvfrom", "sendto")
 def row(how: str) -> str:
     with tempfile.NamedTemporaryFile(prefix="calls-") as log:
         traced = strace.command(log.name, ",".join(CALLS), "-f")
-        with lab.Server(lab.binary("kernel/calls"), how, ports=("text",), wrapper=traced) as server:
+        with harness.Server(harness.binary("kernel/calls"), how, ports=("text",),
+                            wrapper=traced) as server:
             clients = [server.connect("text") for _ in range(4)]
             for i in range(MESSAGES):
                 clients[i % 4].sendall(b"hello")
@@ -32,7 +33,7 @@ def row(how: str) -> str:
     return f"{how:9}{threads:9}" + "".join(counts)
 
 
-if why := lab.why_no_tracing():
+if why := harness.why_no_tracing():
     print(why)
     sys.exit()
 print("           threads" + "".join(f"{call:>12}" for call in CALLS))

@@ -6,7 +6,7 @@ All clients but one are silent. strace shows the call that wakes up for the one.
 import sys
 import tempfile
 
-from tests import lab
+from tests import harness
 from tests.lib import strace, wire
 
 # What is passed: a list, or sets of all numbers up to the highest. Where, among the arguments?
@@ -17,7 +17,7 @@ def passed_and_returned(backend: str, clients: int) -> str:
     with tempfile.NamedTemporaryFile(prefix="scale-") as log:
         # Arguments as they are: to print a thousand descriptors takes longer than to look at them.
         wrapper = strace.command(log.name, "/^(epoll_p?wait|p?poll|p?select6?)$", "-e", "raw=all")
-        with lab.Server("03_libevent_raw", f"--backend={backend}", wrapper=wrapper) as server:
+        with harness.Server("03_libevent_raw", f"--backend={backend}", wrapper=wrapper) as server:
             idle = [server.connect("text") for _ in range(clients)]
             one = wire.connect(server)
             open_now = b'"connections_open":%d,' % (clients + 1)
@@ -32,10 +32,10 @@ def passed_and_returned(backend: str, clients: int) -> str:
     return f"{passed:8} {int(woken.result, 16):8}"
 
 
-if why := lab.why_no_tracing() or lab.why_no_descriptors(1100):
+if why := harness.why_no_tracing() or harness.why_no_descriptors(1100):
     print(why)
     sys.exit()
-lab.raise_descriptor_limit()
+harness.raise_descriptor_limit()
 print("silent clients       10 passed returned    1,000 passed returned")
 for backend in ("epoll", "poll", "select"):
     print(f"{backend:14}", *(passed_and_returned(backend, n) for n in (10, 1000)), flush=True)

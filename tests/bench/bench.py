@@ -263,7 +263,8 @@ def measure_text(rounds: int, size: int, cpus, progress: Progress) -> dict[str, 
     """Per stage: CPU per megabyte with and without the upper-casing, and their ratio."""
     os.sched_setaffinity(0, {cpus[1]})
     result = {}
-    chosen = {t.program: t for t in tg.TARGETS if t.program in tg.lab.STAGES and not t.missing()}
+    chosen = {t.program: t for t in tg.TARGETS
+              if t.program in tg.harness.STAGES and not t.missing()}
     for program, target in chosen.items():
         with target.start(cpu=cpus[0]) as upper, \
                 target.start(cpu=cpus[0], flags=("--text-mode=echo",)) as echo:
@@ -425,10 +426,10 @@ def run(args: argparse.Namespace, chosen) -> dict:
                                                             cpus, progress)
     for target in chosen:
         progress.step(f"calls and memory: {target.name}", 4)
-        if is_wanted("calls") and not tg.lab.why_no_tracing():
+        if is_wanted("calls") and not tg.harness.why_no_tracing():
             results["calls"][target.name] = count_calls(target, cpus)
         if is_wanted("memory"):
-            count = min(500 if args.quick else 4000, tg.lab.descriptor_limit() // 3)
+            count = min(500 if args.quick else 4000, tg.harness.descriptor_limit() // 3)
             results["memory"][target.name] = memory_per_connection(target, count)
     if is_wanted("text"):
         results["text"] = measure_text(args.rounds, 256 << 20, cpus, progress)
@@ -444,11 +445,11 @@ def main(argv: list[str] | None = None) -> int:
     if not shutil.which("wrk"):
         print("wrk is missing: make bench-deps installs it", file=sys.stderr)
         return 1
-    if why := tg.lab.why_no_tracing():
+    if why := tg.harness.why_no_tracing():
         print(f"without calls per request: {why}", file=sys.stderr)
     if os.getloadavg()[0] > 1:
         print("something else runs on this machine: expect wide ranges", file=sys.stderr)
-    tg.lab.raise_descriptor_limit()
+    tg.harness.raise_descriptor_limit()
     chosen = choose(args)
     results = run(args, chosen)
     text = report(results, chosen)

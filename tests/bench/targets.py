@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 
-from tests import lab
+from tests import harness
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,17 +35,17 @@ class Target:
                 os.sched_setaffinity(0, {cpu})
         if self.program in PEERS:
             return Peer(self.program, wrapper, pin)
-        ports = ("text", "http") if self.program in lab.STAGES else ("http",)
+        ports = ("text", "http") if self.program in harness.STAGES else ("http",)
         more = ("--pipelined",) if pipelined and self.is_floor else ()
-        return lab.Server(lab.binary(self.program), *self.flags, *flags, *more, ports=ports,
-                          wrapper=wrapper, preexec=pin)
+        return harness.Server(harness.binary(self.program), *self.flags, *flags, *more, ports=ports,
+                              wrapper=wrapper, preexec=pin)
 
     def missing(self) -> str:
         """Why it cannot be measured here; empty if it can."""
         if self.program in PEERS:
             found = which(self.program)
             return "" if found else f"{self.program} is not installed (make bench-deps)"
-        path = lab.binary(self.program)
+        path = harness.binary(self.program)
         if not path.exists():
             return f"{path.name} is not built"
         if "--changelist" in self.flags and not self.is_floor:
@@ -137,7 +137,7 @@ class Peer:
         folder = pathlib.Path(self._folder.name)
         folder.chmod(0o755)
         self.http_port = free_port()
-        files = min(files, lab.descriptor_limit())
+        files = min(files, harness.descriptor_limit())
         (folder / "hello").write_text("hello, world\n")
         config = folder / "config"
         config.write_text(template.format(folder=folder, port=self.http_port, files=files,
@@ -159,7 +159,7 @@ class Peer:
                 return
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise lab.StartError(f"{self.process.args} does not listen") from None
+                    raise harness.StartError(f"{self.process.args} does not listen") from None
                 time.sleep(0.01)
 
     @property
@@ -200,7 +200,7 @@ class Cpu:
 def cpu_of(pid: int, before: Cpu | None = None) -> Cpu:
     tasks = pathlib.Path(f"/proc/{pid}/task").iterdir()
     total = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
-    ticks = tuple(map(int, lab.stat_of(pid)[11:13]))
+    ticks = tuple(map(int, harness.stat_of(pid)[11:13]))
     user, system = (now - then for now, then in zip(ticks, before.ticks if before else (0, 0)))
     share = user / (user + system) if user + system else 0.0
     return Cpu(total - (before.total if before else 0), share, ticks)

@@ -89,7 +89,7 @@ def test_every_stage_has_a_floor_that_exists():
     assert len(names) == len(targets.TARGETS)
     for target in targets.TARGETS:
         assert target.floor in names | {""}
-        assert bool(target.floor) == (target.program in targets.lab.STAGES)
+        assert bool(target.floor) == (target.program in targets.harness.STAGES)
 
 
 def test_instructions_per_run_are_differences_of_two_dumps():
@@ -123,7 +123,7 @@ def test_quick_without_peers_says_so_and_measures_the_rest(tmp_path):
     """Catches a tool that dies where nginx is not installed, or that keeps quiet about it."""
     program = (sys.executable, "-m", "tests.bench.bench")
     done = subprocess.run([*program, "--quick", "--only", "01|nginx", "--scenarios", "64",
-                           "--rounds", "2", "--output", tmp_path], cwd=targets.lab.ROOT,
+                           "--rounds", "2", "--output", tmp_path], cwd=targets.harness.ROOT,
                           env={**os.environ, "BENCH_NO_PEERS": "1"},
                           capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

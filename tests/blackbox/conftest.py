@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.lib import wire
 
 pytest.register_assert_rewrite("tests.blackbox.load")  # else PYTHONOPTIMIZE leaves its asserts out
@@ -38,15 +38,15 @@ def pytest_addoption(parser):
 
 
 def pytest_configure():
-    if why := lab.why_no_descriptors(1024):
+    if why := harness.why_no_descriptors(1024):
         pytest.exit(why, returncode=2)
-    lab.raise_descriptor_limit()
+    harness.raise_descriptor_limit()
 
 
 def chosen_stages(config) -> list[str]:
     """The stages to test, in order."""
     wanted = config.getoption("--stage") or os.environ.get("LAB_STAGES", "").split()
-    return [s for s in lab.STAGES if not wanted or any(s.startswith(w) for w in wanted)]
+    return [s for s in harness.STAGES if not wanted or any(s.startswith(w) for w in wanted)]
 
 
 def pytest_generate_tests(metafunc):
@@ -54,7 +54,7 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("stage", chosen_stages(metafunc.config), scope="session")
 
 
-class TestedServer(lab.Server):
+class TestedServer(harness.Server):
     """A server that knows whether the test meant it to end."""
 
     meant_to_end = False
@@ -101,7 +101,7 @@ class TestedServer(lab.Server):
 
 @pytest.fixture
 def launch(request):
-    """launch(name, *flags, **kwargs) -> lab.Server: a stage or evhttp_server, ended and checked
+    """launch(name, *flags, **kwargs) -> harness.Server: a stage or evhttp_server, ended and checked
     after the test."""
     servers: list[TestedServer] = []
     request.node.servers = servers
@@ -124,7 +124,7 @@ def launch(request):
 
 @pytest.fixture
 def start(stage, launch, request):
-    """start(*flags, **kwargs) -> lab.Server: the stage whose turn it is, by launch."""
+    """start(*flags, **kwargs) -> harness.Server: the stage whose turn it is, by launch."""
     def factory(*flags, **kwargs) -> TestedServer:
         threads = request.config.getoption("--threads")
         if threads > 1 and "--threads" not in flags:
@@ -145,7 +145,7 @@ def without_sanitizers(monkeypatch):
     """For measurements (sanitizers' allocators keep what was freed), for strace and valgrind (which
     do not go together with them), and where no descriptor is left (UBSan wants one to look at an
     object)."""
-    folder = lab.binary("")
+    folder = harness.binary("")
     if folder.name.startswith("bin-"):
         monkeypatch.setenv("LAB_BIN", str(folder.parent))
 
@@ -153,7 +153,7 @@ def without_sanitizers(monkeypatch):
 @pytest.fixture
 def tracing():
     """For what strace observes or injects: skips where it may not trace."""
-    if why := lab.why_no_tracing():
+    if why := harness.why_no_tracing():
         pytest.skip(why)
 
 
@@ -182,13 +182,13 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_terminal_summary(terminalreporter):
-    if "address" in lab.binary("").name and (why := lab.why_no_tracing()):
+    if "address" in harness.binary("").name and (why := harness.why_no_tracing()):
         terminalreporter.write_line(f"leaks are not looked for: {why}")
 
 
 def needs_descriptors(count: int) -> None:
     """Skips a test that opens more of them than this shell may ever."""
-    if why := lab.why_no_descriptors(count):
+    if why := harness.why_no_descriptors(count):
         pytest.skip(why)
 
 

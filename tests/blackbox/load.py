@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 
-from tests import lab
+from tests import harness
 from tests.lib import wire
 from tests.lib.wire import HELLO
 
@@ -44,7 +44,7 @@ class Crowd:
     """
 
     def __init__(self, server, guests: Iterable[Guest], seed: int = 1):
-        lab.raise_descriptor_limit()
+        harness.raise_descriptor_limit()
         self.guests = list(guests)
         self.rng = random.Random(seed)
         self.selector = selectors.DefaultSelector()

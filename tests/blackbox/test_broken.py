@@ -11,12 +11,12 @@ import sys
 
 import pytest
 
-from tests import lab, trees
+from tests import harness, trees
 
 pytestmark = pytest.mark.repository
 
-FOLDER = lab.ROOT / "tests" / "broken"
-OUTPUT = lab.ROOT / "build" / "broken"
+FOLDER = harness.ROOT / "tests" / "broken"
+OUTPUT = harness.ROOT / "build" / "broken"
 
 
 @dataclasses.dataclass
@@ -45,7 +45,7 @@ class Broken:
 
 def under_test(broken: Broken) -> tuple[pathlib.Path, str, str]:
     """Of the build under test: its output folder, the compiler and SAN, by the binaries' folder."""
-    folder = lab.binary("").resolve()
+    folder = harness.binary("").resolve()
     if not folder.name.startswith("bin-"):
         return folder, "g++", ""
     compiler, _, sanitizers = folder.name.removeprefix("bin-").partition("-")
@@ -55,7 +55,7 @@ def under_test(broken: Broken) -> tuple[pathlib.Path, str, str]:
 def digest(broken: Broken) -> str:
     sha = hashlib.sha256(broken.patch.read_bytes() + repr(under_test(broken)).encode())
     for source in trees.SOURCES:
-        path = lab.ROOT / source
+        path = harness.ROOT / source
         for file in sorted(path.rglob("*.*")) if path.is_dir() else [path]:
             sha.update(file.read_bytes())
     return sha.hexdigest()
@@ -64,7 +64,7 @@ def digest(broken: Broken) -> str:
 def build(broken: Broken) -> pathlib.Path:
     """The folder of the broken binary; kept until a source or the patch changes."""
     output, compiler, sanitizers = under_test(broken)
-    inside = output.relative_to(lab.ROOT)
+    inside = output.relative_to(harness.ROOT)
     name = f"{compiler}-{sanitizers.replace(',', '-')}".rstrip("-")
     folder = broken.tree / inside / (f"bin-{name}" if sanitizers else "")
     stamp, now = broken.tree / "digest", digest(broken)
@@ -82,7 +82,7 @@ def failed_of(broken: Broken, folder: pathlib.Path, tests: list[str]) -> tuple[s
     """Which of these tests fail on the broken server, and what pytest printed."""
     paths = [str(pathlib.Path(__file__).parent / test) for test in tests]
     result = trees.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rfE",
-                        "--tb=line", "--stage", broken.stage, *paths], cwd=lab.ROOT,
+                        "--tb=line", "--stage", broken.stage, *paths], cwd=harness.ROOT,
                        env={**os.environ, "LAB_BIN": str(folder), "LAB_STAGES": ""})
     assert result.returncode in (0, 1), f"pytest could not run:\n{result.stdout}"
     missing = re.search("StartError|FileNotFoundError", result.stdout)

@@ -14,14 +14,14 @@ import threading
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.lib import wire
 
-SERVERS = (*lab.STAGES, "evhttp_server")
+SERVERS = (*harness.STAGES, "evhttp_server")
 
 
 def run(*flags, stdin: bytes = b"", program=None) -> subprocess.CompletedProcess:
-    command = [program or lab.binary("evhttp_client"), *map(str, flags)]
+    command = [program or harness.binary("evhttp_client"), *map(str, flags)]
     done = subprocess.run(command, input=stdin, capture_output=True, timeout=30, check=False)
     assert done.returncode != 99 and b"Sanitizer" not in done.stderr, done.stderr.decode()
     return done

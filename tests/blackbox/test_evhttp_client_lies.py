@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.blackbox.test_evhttp_client import curl, run, scripted
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -123,7 +123,7 @@ def test_an_early_answer(end):
         assert (done.returncode, done.stdout) == (0, b"no")
 
 
-@pytest.mark.parametrize("name", [*lab.STAGES, "evhttp_server"])
+@pytest.mark.parametrize("name", [*harness.STAGES, "evhttp_server"])
 def test_a_body_that_is_too_large(launch, name):
     """Fails where the 413 of our own servers is lost, by either side."""
     url = f"http://127.0.0.1:{launch(name).http_port}/echo"
@@ -145,7 +145,7 @@ def test_output_that_cannot_be_written(out):
     """Fails where what could not be written is called success; or where the socket becomes
     stdout."""
     with scripted(OK) as (url, requests), open("/dev/full", "wb") as full:
-        command = [str(lab.binary("evhttp_client")), "-m", "10", url]
+        command = [str(harness.binary("evhttp_client")), "-m", "10", url]
         if out == "closed":
             command = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=30, check=False)
@@ -158,7 +158,7 @@ def test_a_large_body_is_not_kept():
     address space there is."""
     size, room = 200 << 20, 100 << 20
     with scripted(HEAD + b"Content-Length: %d\r\n\r\n" % size + bytes(size)) as (url, _):
-        with subprocess.Popen([str(lab.binary("evhttp_client")), "-m", "60", url],
+        with subprocess.Popen([str(harness.binary("evhttp_client")), "-m", "60", url],
                               stdout=subprocess.PIPE, preexec_fn=lambda: resource.setrlimit(
                                   resource.RLIMIT_AS, (room, room))) as client:
             got = 0

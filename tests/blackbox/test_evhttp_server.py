@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.blackbox.conftest import eventually
 from tests.lib import wire
 
@@ -205,7 +205,7 @@ def test_threads(evhttp):
 def test_taken_port(evhttp):
     """Fails where SO_REUSEPORT hides a second instance."""
     port = str(evhttp().http_port)
-    second = subprocess.run([lab.binary(NAME), "--http-port", port], capture_output=True,
+    second = subprocess.run([harness.binary(NAME), "--http-port", port], capture_output=True,
                             text=True, timeout=10, check=False)
     assert second.returncode == 1 and second.stderr.count("\n") == 1 and port in second.stderr
 
@@ -213,7 +213,7 @@ def test_taken_port(evhttp):
 def test_no_text_flags():
     """Fails where a flag is accepted that has no effect."""
     for flag in ("--text-port", "--text-mode"):
-        run = subprocess.run([lab.binary(NAME), flag, "0"], capture_output=True, text=True,
+        run = subprocess.run([harness.binary(NAME), flag, "0"], capture_output=True, text=True,
                              timeout=10, check=False)
         assert run.returncode == 2 and run.stderr.count("\n") == 1 and flag in run.stderr
 

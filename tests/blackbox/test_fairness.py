@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.blackbox import load
 from tests.lib import wire
 
@@ -46,8 +46,8 @@ while True:
 
 @contextlib.contextmanager
 def processes(*scripts: str):
-    running = [subprocess.Popen([sys.executable, "-c", s], cwd=lab.ROOT, stderr=subprocess.DEVNULL)
-               for s in scripts]
+    running = [subprocess.Popen([sys.executable, "-c", s], cwd=harness.ROOT,
+                                stderr=subprocess.DEVNULL) for s in scripts]
     try:
         yield running
     finally:

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.blackbox import load
 from tests.blackbox.conftest import eventually, needs_descriptors
 from tests.lib import strace, wire
@@ -114,7 +114,7 @@ def test_changelist(launch, tmp_path, tracing):
     assert plain > 700 and listed < 0.6 * plain, (plain, listed)
 
 
-@pytest.mark.parametrize("name", [*lab.STAGES, "evhttp_server"])
+@pytest.mark.parametrize("name", [*harness.STAGES, "evhttp_server"])
 def test_heartbeat(launch, name):
     """Fails where the timer strikes once, or only when something else wakes the loop; or prints
     when nobody asked."""
@@ -133,7 +133,7 @@ def test_heartbeat(launch, name):
 @pytest.mark.parametrize("flag", KNOBS)
 def test_not_without_libevent(name, flag):
     """Fails where a stage takes a flag that means nothing to it."""
-    done = subprocess.run([lab.binary(name), flag], capture_output=True, text=True, timeout=10,
+    done = subprocess.run([harness.binary(name), flag], capture_output=True, text=True, timeout=10,
                           check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and flag in done.stderr
 
@@ -143,6 +143,6 @@ def test_not_without_libevent(name, flag):
                                    ("--heartbeat", "0")], ids=" ".join)
 def test_bad_values(flags):
     """Fails where a value is taken that cannot work."""
-    done = subprocess.run([lab.binary("03_libevent_raw"), *flags], capture_output=True, text=True,
-                          timeout=10, check=False)
+    done = subprocess.run([harness.binary("03_libevent_raw"), *flags], capture_output=True,
+                          text=True, timeout=10, check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and flags[0] in done.stderr

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.blackbox.test_http_routes import ROUTES
 from tests.blackbox.test_http_rules import CASES, PROBE
 from tests.lib import wire
@@ -17,8 +17,8 @@ from tests.lib.wire import request
 def four():
     servers = []
     try:
-        for name in lab.STAGES:
-            servers.append(lab.Server(name, "--auth", "a:b"))
+        for name in harness.STAGES:
+            servers.append(harness.Server(name, "--auth", "a:b"))
         yield servers
     finally:
         for server in servers:
@@ -70,7 +70,7 @@ def test_same_bytes(four, name):
     cut = answers(four, data, "http", wire.random_split(data, random.Random(name), 8))
     for heard in (whole, cut):
         for stage, said in heard.items():
-            assert without_continue(said) == without_continue(whole[lab.STAGES[0]]), stage
+            assert without_continue(said) == without_continue(whole[harness.STAGES[0]]), stage
 
 
 def test_same_text(four):

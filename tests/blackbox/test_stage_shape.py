@@ -12,14 +12,14 @@ import subprocess
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.lib import cpp
 
 pytestmark = pytest.mark.repository
 
 ORDER = ["run", "on_acceptable", "on_readable", "on_writable", "decide_next", "watch", "on_time_up",
          "on_signal", "close_connection"]
-FIRST, SECOND, THIRD, FOURTH = lab.STAGES
+FIRST, SECOND, THIRD, FOURTH = harness.STAGES
 
 # Which functions are equal to the letter, between which neighbours. What is not named here differs,
 # for the reason that the later stage's header comment gives. An entry goes only with such a reason.
@@ -47,7 +47,7 @@ LINES = {FIRST: 180, SECOND: 180, THIRD: 220, FOURTH: 230}
 
 
 def source(stage: str) -> str:
-    return (lab.ROOT / stage / "server.cc").read_text()
+    return (harness.ROOT / stage / "server.cc").read_text()
 
 
 def bodies(text: str) -> dict[str, str]:
@@ -62,7 +62,7 @@ def prototypes(text: str) -> list[str]:
     return [d.name for d in cpp.declarations(text) if d.kind == "prototype"]
 
 
-@pytest.mark.parametrize("name", lab.STAGES)
+@pytest.mark.parametrize("name", harness.STAGES)
 def test_order(name):
     """Prototypes in the order of a connection's life, then main, then the bodies, same order."""
     text = source(name)
@@ -74,7 +74,7 @@ def test_order(name):
     assert [f for f in defined[len(ORDER) + 1:] if f in helpers] == helpers, "helpers' order"
 
 
-@pytest.mark.parametrize("name", lab.STAGES)
+@pytest.mark.parametrize("name", harness.STAGES)
 def test_header_comment(name):
     """The file opens with what is new here and what is left out on purpose."""
     comment = re.match(r"(?://.*\n)+", source(name))[0]
@@ -91,7 +91,7 @@ def nesting(body: str) -> int:
     return deepest - 1
 
 
-@pytest.mark.parametrize("name", lab.STAGES)
+@pytest.mark.parametrize("name", harness.STAGES)
 def test_budgets(name):
     """Small enough to be read in one go."""
     text = source(name)
@@ -103,8 +103,8 @@ def test_budgets(name):
         assert nesting(body) <= 4, function
 
 
-SOURCES = [path for folder in ("common", *lab.STAGES)
-           for path in sorted((lab.ROOT / folder).glob("*.cc"))]
+SOURCES = [path for folder in ("common", *harness.STAGES)
+           for path in sorted((harness.ROOT / folder).glob("*.cc"))]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -117,7 +117,7 @@ def test_no_function_is_long(path):
 def test_common_knows_no_loop():
     """The parser, the sessions and the book-keeping stand below every mechanism: what names one
     belongs in a stage."""
-    for path in sorted((lab.ROOT / "common").iterdir()):
+    for path in sorted((harness.ROOT / "common").iterdir()):
         named = re.findall(
             r"epoll_(?:ctl|create|event)|sys/epoll|event2/|libevent\w*\(", path.read_text())
         assert not named, path.name
@@ -147,7 +147,7 @@ def test_equal_but_for_the_mechanism(pair):
 def test_the_first_step_is_small():
     """`diff 01 02` shows the reactor and little else."""
     # diff(1) itself, because that is what a reader runs: difflib finds longer ways.
-    files = [str(lab.ROOT / stage / "server.cc") for stage in (FIRST, SECOND)]
+    files = [str(harness.ROOT / stage / "server.cc") for stage in (FIRST, SECOND)]
     diff = subprocess.run(["diff", *files], capture_output=True, text=True, check=False).stdout
     removed = sum(line.startswith("<") for line in diff.splitlines())
     added = sum(line.startswith(">") for line in diff.splitlines())
@@ -162,4 +162,4 @@ def test_the_check_itself():
     assert prototypes(text) == ["f"]
     assert list(bodies(text)) == ["main", "f"]
     assert nesting(bodies(text)["main"]) == 1
-    assert all(len(bodies(source(stage))) > len(ORDER) for stage in lab.STAGES)
+    assert all(len(bodies(source(stage))) > len(ORDER) for stage in harness.STAGES)

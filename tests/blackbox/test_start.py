@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.blackbox import load
 from tests.blackbox.conftest import eventually
 from tests.lib import strace, wire
@@ -24,8 +24,8 @@ HAS_REARM = {"02_epoll_reactor": ["mod", "del-add", "eager"], "03_libevent_raw":
 
 
 def run(stage: str, *flags: str) -> subprocess.CompletedProcess:
-    return subprocess.run([lab.binary(stage), *flags], capture_output=True, text=True, timeout=20,
-                          check=False)
+    return subprocess.run([harness.binary(stage), *flags], capture_output=True, text=True,
+                          timeout=20, check=False)
 
 
 def refused(stage: str, status: int, names: str, *flags: str) -> None:
@@ -169,7 +169,7 @@ def test_restart_at_once(start, number):
 
 
 def test_listening_means_listening(start):
-    """Fails where the line is printed before the socket accepts: lab.Server returns at once."""
+    """Fails where the line is printed before the socket accepts: harness.Server returns at once."""
     for _ in range(5):
         server = start()
         for port in ("text", "http"):
@@ -181,7 +181,7 @@ def test_listening_means_listening(start):
 def test_closed_standard_descriptors(stage, closed):
     """Fails where a socket lands on descriptor 1 or 2 and a client gets what is printed there."""
     server = subprocess.Popen(
-        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", lab.binary(stage), "--text-port=0",
+        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", harness.binary(stage), "--text-port=0",
          "--http-port=0"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL)
     try:
@@ -287,7 +287,7 @@ def test_a_thread_that_cannot_be_started(stage, without_sanitizers):
     """Fails where a loop less is passed over, or the error is an exception that nobody catches.
     (ASan reserves more than all of this for itself.)"""
     started = subprocess.run(
-        [lab.binary(stage), "--text-port=0", "--http-port=0", "--threads=64"], timeout=20,
+        [harness.binary(stage), "--text-port=0", "--http-port=0", "--threads=64"], timeout=20,
         capture_output=True, text=True, check=False, preexec_fn=no_room_for_stacks)
     assert started.returncode == 1, started
     assert started.stderr.count("\n") == 1 and "thread" in started.stderr

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.blackbox import load
 from tests.blackbox.conftest import comes_to_rest, eventually
 from tests.lib import strace, wire
@@ -107,7 +107,7 @@ def test_calls_that_fail_now_and_then(plain, fault, tracing):
         assert [len(a.body) for a in wire.responses(answer)] == [13, len(data)]
 
 
-SERVERS = (*lab.STAGES, "evhttp_server")
+SERVERS = (*harness.STAGES, "evhttp_server")
 PAUSE = 0.1  # kStarvedPause: no accepting for so long
 
 
@@ -161,8 +161,8 @@ def test_accept_fails_for_a_while(accepts, name, error):
 @contextlib.contextmanager
 def bare(stage, **streams):
     """A stage whose standard descriptors are what the test wants; its ports come from /proc."""
-    command = [lab.binary(stage), "--text-port", "0", "--http-port", "0"]
-    server = lab.Server.__new__(lab.Server)
+    command = [harness.binary(stage), "--text-port", "0", "--http-port", "0"]
+    server = harness.Server.__new__(harness.Server)
     server.host = "127.0.0.1"
     server.process = subprocess.Popen(command, **streams)
     try:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.blackbox import conftest, load
 from tests.lib import wire
 
@@ -65,7 +65,7 @@ def test_all_stages_answer_the_same(request):
     stages = conftest.chosen_stages(request.config)
     if len(stages) < 2:
         pytest.skip("one stage alone has none to agree with")
-    servers = [lab.Server(stage) for stage in stages]
+    servers = [harness.Server(stage) for stage in stages]
     try:
         for seed in range(1000, 1200):
             data = hostile(seed)

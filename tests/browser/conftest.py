@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.browser.browser import Browser, to_other_hosts
 from tests.site import make_site
 
@@ -27,9 +27,9 @@ def tab(chromium):
     assert to_other_hosts(chromium.requests(), chromium.home) == []
 
 
-@pytest.fixture(scope="module", params=lab.STAGES)
+@pytest.fixture(scope="module", params=harness.STAGES)
 def stage(request):
-    with lab.Server(request.param) as server:
+    with harness.Server(request.param) as server:
         yield server
 
 

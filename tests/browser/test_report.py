@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests import lab
+from tests import harness
 
-REPORT = lab.ROOT / "build" / "report" / "index.html"
+REPORT = harness.ROOT / "build" / "report" / "index.html"
 
 
 @pytest.fixture

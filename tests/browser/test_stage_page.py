@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests import lab
+from tests import harness
 
 TEXT = "Grüße, reactor 42"
 ANSWER = "GRüßE, REACTOR 42"  # only a-z change
@@ -114,7 +114,7 @@ def luminance(colour: list[int]) -> float:
 
 def test_says_when_the_server_is_gone(chromium):
     """Fails where the page keeps an old answer when there was none."""
-    with lab.Server(lab.STAGES[0]) as server:
+    with harness.Server(harness.STAGES[0]) as server:
         chromium.visit(f"http://127.0.0.1:{server.http_port}/")
         type_and_submit(chromium)
         server.stop()

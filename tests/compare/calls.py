@@ -14,7 +14,7 @@ import dataclasses
 import re
 import tempfile
 
-from tests import lab
+from tests import harness
 from tests.compare import conversation as conv
 from tests.lib import strace
 
@@ -318,10 +318,10 @@ def trace(conversation: conv.Conversation, target: str, ports=("text", "http"),
     with tempfile.NamedTemporaryFile(prefix="strace-") as file:
         log = strace.Log(file.name, waits)
         cuts: list[int] = []
-        with lab.Server(target, *conversation.flags, ports=ports,
-                        wrapper=strace.command(file.name, TRACED, "-s", "64"),
-                        env=strace.environment(),
-                        preexec=conv.limit_files(conversation.files)) as server:
+        with harness.Server(target, *conversation.flags, ports=ports,
+                            wrapper=strace.command(file.name, TRACED, "-s", "64"),
+                            env=strace.environment(),
+                            preexec=conv.limit_files(conversation.files)) as server:
             player = conv.Player(server, conversation, patience=patience,
                                  asleep=lambda: conv.sleeps(server.pid) and log.resting(),
                                  after_step=lambda step: cuts.append(log.cut))

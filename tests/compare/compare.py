@@ -17,7 +17,7 @@ import os
 import pathlib
 import sys
 
-from tests import lab
+from tests import harness
 from tests.compare import calls, conversation as conv, expected, play, render, show
 from tests.lib import strace
 
@@ -25,7 +25,7 @@ VIEWS = ("code", "wire", "calls")
 
 
 def stage_of(number: str) -> str:
-    for stage in lab.STAGES:
+    for stage in harness.STAGES:
         if number in (stage, play.stage_label(stage), str(int(play.stage_label(stage)))):
             return stage
     if os.sep in number and pathlib.Path(number, "server.cc").exists():
@@ -94,8 +94,8 @@ def command_all(options: argparse.Namespace) -> int:
     conversations = chosen(options)
     targets = {label: target(options, stage) for label, stage in play.all_stages().items()}
     stages = list(targets)
-    if lab.binary("evhttp_server").exists():
-        targets[play.EVHTTP] = str(lab.binary("evhttp_server"))
+    if harness.binary("evhttp_server").exists():
+        targets[play.EVHTTP] = str(harness.binary("evhttp_server"))
     played = play_all(conversations, targets)
     evhttp = {name: seen[play.EVHTTP] for name, seen in played.items() if play.EVHTTP in seen}
     complaints = expected.check(evhttp)
@@ -159,7 +159,7 @@ def pair_wire(options: argparse.Namespace, result: dict) -> int:
 
 def pair_calls(options: argparse.Namespace, result: dict) -> None:
     """The timelines of one conversation (keepalive, if none is named), counts of the others."""
-    if why := lab.why_no_tracing():
+    if why := harness.why_no_tracing():
         result["calls"] = {"error": why}
         if not options.json:
             print(f"no system calls: {why}")
@@ -189,7 +189,7 @@ def pair_calls(options: argparse.Namespace, result: dict) -> None:
 # ---- trace ---------------------------------------------------------------------------------------
 
 def command_trace(options: argparse.Namespace) -> int:
-    if why := lab.why_no_tracing():
+    if why := harness.why_no_tracing():
         print_json({"error": why}) if options.json else print(f"no system calls: {why}")
         return 0
     conversation, = chosen(options, "keepalive")
@@ -218,7 +218,7 @@ def main(arguments: list[str]) -> int:
     except (conv.WrongStep, strace.NotUnderstood) as why:
         print(why, file=sys.stderr)
         return 2
-    except (lab.StartError, OSError) as why:
+    except (harness.StartError, OSError) as why:
         if isinstance(why, BrokenPipeError):
             raise
         print(f"a server does not run: {why}", file=sys.stderr)

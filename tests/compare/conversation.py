@@ -43,7 +43,7 @@ import termios
 import threading
 import time
 
-from tests import lab
+from tests import harness
 from tests.lib import wire
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "conversations"
@@ -326,7 +326,7 @@ class Client:
 def sleeps(pid: int) -> bool:
     """The process waits for something to happen (or is stopped, or gone)."""
     try:
-        return lab.stat_of(pid)[0] in "STZX"
+        return harness.stat_of(pid)[0] in "STZX"
     except FileNotFoundError:
         return True
 
@@ -334,7 +334,7 @@ def sleeps(pid: int) -> bool:
 class Player:
     """Plays a conversation against a running server."""
 
-    def __init__(self, server: lab.Server, conversation: Conversation, asleep=None,
+    def __init__(self, server: harness.Server, conversation: Conversation, asleep=None,
                  after_step=lambda step: None, patience: float = PATIENCE):
         self.server = server
         self.conversation = conversation
@@ -514,8 +514,8 @@ def limit_files(count: int):
 def play(conversation: Conversation, target: str, ports=("text", "http"),
          patience: float = PATIENCE) -> list[Observation]:
     """Starts that server, plays, and ends it: it has to exit with 0."""
-    with lab.Server(target, *conversation.flags, ports=ports,
-                    preexec=limit_files(conversation.files)) as server:
+    with harness.Server(target, *conversation.flags, ports=ports,
+                        preexec=limit_files(conversation.files)) as server:
         player = Player(server, conversation, patience=patience)
         player.play()
         if not player.exited and (status := server.stop()) != 0 and not any(
@@ -545,8 +545,8 @@ def context(data: bytes, at: int, before: int = 16, after: int = 24) -> str:
 def difference(seen: Observation, conversation: Conversation) -> list[str]:
     """First differing byte, with context on both sides."""
     path = conversation.path
-    if path.is_relative_to(lab.ROOT):
-        path = path.relative_to(lab.ROOT)
+    if path.is_relative_to(harness.ROOT):
+        path = path.relative_to(harness.ROOT)
     return [f"{path}:{seen.step.line}: {shorten(seen.step.text, 48)}: byte {seen.at} differs",
             f"  expected {context(seen.expected, seen.at)}",
             f"  got      {context(seen.got, seen.at)}"]

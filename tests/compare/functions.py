@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 
-from tests import lab
+from tests import harness
 from tests.lib import cpp
 
 HEAD, PROTOTYPES = "(header and includes)", "(prototypes)"
@@ -30,7 +30,7 @@ class Change:
 
 
 def source_of(stage: str) -> list[str]:
-    return (lab.ROOT / stage / "server.cc").read_text(encoding="utf-8").splitlines()
+    return (harness.ROOT / stage / "server.cc").read_text(encoding="utf-8").splitlines()
 
 
 def units(lines: list[str]) -> dict[str, list[str]]:

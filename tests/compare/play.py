@@ -6,7 +6,7 @@ import concurrent.futures
 import os
 import pathlib
 
-from tests import lab
+from tests import harness
 from tests.compare import conversation as conv, expected, show
 
 
@@ -50,7 +50,7 @@ def stage_label(stage: str) -> str:
 
 
 def all_stages() -> dict[str, str]:
-    return {stage_label(stage): stage for stage in lab.STAGES}
+    return {stage_label(stage): stage for stage in harness.STAGES}
 
 
 def mark(text: str, width: int) -> str:

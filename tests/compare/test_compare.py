@@ -18,7 +18,7 @@ import time
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.compare import calls, conversation as conv, expected, functions, render, show
 from tests.lib import strace
 
@@ -27,13 +27,13 @@ STAGES = ("01", "02", "03", "04")
 COMPARE = (sys.executable, "-m", "tests.compare.compare")
 DEMO = (sys.executable, "-m", "tests.demo.demo")
 BROKEN = HERE.parent / "broken" / "proxy.py"
-needs_strace = pytest.mark.skipif(bool(lab.why_no_tracing()), reason=lab.why_no_tracing())
+needs_strace = pytest.mark.skipif(bool(harness.why_no_tracing()), reason=harness.why_no_tracing())
 
 
 def run(*arguments: str, program: tuple[str, ...] = COMPARE, **env: str):
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR")}
     return subprocess.run([*program, *arguments], capture_output=True, text=True, timeout=120,
-                          check=False, cwd=lab.ROOT, env={**environment, **env})
+                          check=False, cwd=harness.ROOT, env={**environment, **env})
 
 
 def run_json(*arguments: str):
@@ -46,7 +46,7 @@ def run_on_terminal(*arguments: str, **env: str) -> str:
     """The output where stdout is a terminal of 80 columns."""
     master, slave = pty.openpty()
     with subprocess.Popen([*COMPARE, *arguments], stdout=slave, stderr=subprocess.DEVNULL,
-                          cwd=lab.ROOT,
+                          cwd=harness.ROOT,
                           env={**os.environ, "COLUMNS": "80", **env}) as process:
         os.close(slave)
         output = b""
@@ -202,7 +202,7 @@ def test_a_strange_strace_ends_with_an_error(tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("stage", lab.STAGES)
+@pytest.mark.parametrize("stage", harness.STAGES)
 def test_no_line_of_code_is_left_out(stage):
     """Catches a code view that overlooks a part of the source, and with it what changed there."""
     shown = {line for body in functions.units(functions.source_of(stage)).values()
@@ -253,7 +253,7 @@ def test_all_stages_answer_alike():
 def run_broken(how: str, *arguments: str):
     """With a second stage that has a defect."""
     return run(*arguments, "--binary", f"02={BROKEN}", FLAW=how,
-               REAL_STAGE=str(lab.binary("02_epoll_reactor")))
+               REAL_STAGE=str(harness.binary("02_epoll_reactor")))
 
 
 def test_one_wrong_byte_is_named(tmp_path):
@@ -282,12 +282,12 @@ def test_demo_passes_and_fails(tmp_path):
     done = run(program=DEMO)
     assert done.returncode == 0 and "byte for byte the same" in done.stdout
     assert max(map(show.width_of, done.stdout.splitlines())) <= 80
-    for stage in lab.STAGES:
-        (tmp_path / stage).symlink_to(lab.binary(stage))
+    for stage in harness.STAGES:
+        (tmp_path / stage).symlink_to(harness.binary(stage))
     (tmp_path / "02_epoll_reactor").unlink()
     (tmp_path / "02_epoll_reactor").symlink_to(BROKEN)
     done = run(program=DEMO, FLAW="extra", LAB_BIN=str(tmp_path),
-               REAL_STAGE=str(lab.binary("02_epoll_reactor")))
+               REAL_STAGE=str(harness.binary("02_epoll_reactor")))
     assert done.returncode == 1 and "stage 02" in done.stdout and "✗ byte" in done.stdout
 
 
@@ -389,7 +389,7 @@ def members(session: int) -> list[str]:
     found = []
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            fields = lab.stat_of(int(folder.name))
+            fields = harness.stat_of(int(folder.name))
             if int(fields[3]) == session and fields[0] != "Z":
                 found.append((folder / "cmdline").read_text())
         except (FileNotFoundError, ProcessLookupError):
@@ -408,7 +408,7 @@ def hear_ctrl_c() -> None:
 def test_nothing_survives_ctrl_c(tmp_path, command, number, status):
     """Catches servers and tracers that are left behind."""
     talk = mine(tmp_path, "c1 connects to text\npause 60 s\n")
-    with subprocess.Popen([*COMPARE, *command, *talk], cwd=lab.ROOT,
+    with subprocess.Popen([*COMPARE, *command, *talk], cwd=harness.ROOT,
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                           start_new_session=True, preexec_fn=hear_ctrl_c) as process:
         deadline = time.monotonic() + 30

@@ -12,17 +12,17 @@ import sys
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.lib import wire
 
-TESTS = lab.ROOT / "tests"
+TESTS = harness.ROOT / "tests"
 SOURCES = sorted(TESTS.glob("**/*.py"))
-TOOLS = [".".join(path.relative_to(lab.ROOT).with_suffix("").parts) for path in SOURCES
+TOOLS = [".".join(path.relative_to(harness.ROOT).with_suffix("").parts) for path in SOURCES
          if "__main__" in path.read_text(encoding="utf-8") and not path.name.startswith("test_")]
 
 
 def run(*command: object, **env: str) -> subprocess.CompletedProcess:
-    return subprocess.run([*map(str, command)], cwd=lab.ROOT, capture_output=True, timeout=120,
+    return subprocess.run([*map(str, command)], cwd=harness.ROOT, capture_output=True, timeout=120,
                           check=False, env={**os.environ, **env})
 
 
@@ -43,7 +43,8 @@ def test_no_assert_is_left_out_by_python_optimize():
     """Catches a check that PYTHONOPTIMIZE=1 removes: an assert that pytest does not rewrite."""
     conftest = (TESTS / "blackbox" / "conftest.py").read_text(encoding="utf-8")
     names = re.search(r"register_assert_rewrite\((.*)\)", conftest)[1]
-    rewritten = {lab.ROOT / f"{name.replace('.', '/')}.py" for name in re.findall(r"[\w.]+", names)}
+    rewritten = {harness.ROOT / f"{name.replace('.', '/')}.py"
+                 for name in re.findall(r"[\w.]+", names)}
     bare = [f"{path}:{node.lineno}" for path in SOURCES if path not in rewritten
             and not re.match(r"test_|conftest", path.name)
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -54,7 +55,7 @@ def test_no_assert_is_left_out_by_python_optimize():
 @pytest.mark.parametrize("tool", TOOLS)
 def test_tools_find_their_modules(tool):
     """Catches a tool that counts on Python to look beside it, as it does for a file alone."""
-    env = {"PYTHONSAFEPATH": "1", "PYTHONPATH": str(lab.ROOT)}
+    env = {"PYTHONSAFEPATH": "1", "PYTHONPATH": str(harness.ROOT)}
     done = run(sys.executable, "-c", f"import {tool}", FLAW="byte", **env)  # for the proxy
     missing = re.findall(r"No module named '([\w.]+)'", done.stderr.decode())
     assert not [name for name in missing if "tests" in name or list(TESTS.glob(f"*/{name}.py"))]
@@ -131,15 +132,15 @@ def test_the_marks_differ_in_every_encoding():
 
 def test_leaks_are_not_looked_for_without_ptrace(tmp_path):
     """Catches servers that LeakSanitizer ends with an error because it may not trace."""
-    show = ("-c", "import os; from tests import lab; print(os.environ['ASAN_OPTIONS'])")
+    show = ("-c", "import os; from tests import harness; print(os.environ['ASAN_OPTIONS'])")
     env = {"ASAN_OPTIONS": "exitcode=99"}
     assert run(sys.executable, *show, PATH=no_strace(tmp_path), **env).stdout == (
         b"exitcode=99:detect_leaks=0\n")
-    started = run(sys.executable, "-m", "tests.lab", "printenv", "ASAN_OPTIONS",
+    started = run(sys.executable, "-m", "tests.harness", "printenv", "ASAN_OPTIONS",
                   PATH=no_strace(tmp_path), **env)
     assert started.stdout == b"exitcode=99:detect_leaks=0\n"
     assert started.stderr.startswith(b"leaks are not looked for: strace may not trace here")
-    if not lab.why_no_tracing():
+    if not harness.why_no_tracing():
         assert run(sys.executable, *show, **env).stdout == b"exitcode=99\n"
 
 
@@ -174,7 +175,7 @@ def test_a_server_of_ones_own_beside_a_stage(tmp_path):
     does not say which function is another."""
     mine = tmp_path / "mine"
     mine.mkdir()
-    reference = (lab.ROOT / "02_epoll_reactor" / "server.cc").read_text(encoding="utf-8")
+    reference = (harness.ROOT / "02_epoll_reactor" / "server.cc").read_text(encoding="utf-8")
     answer = "return watch(c, EPOLLOUT, on_writable)"
     assert answer in reference
     for change in ("", "return close_connection(c)"):

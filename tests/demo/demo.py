@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from tests import lab
+from tests import harness
 from tests.compare import conversation as conv, play, show
 
 FIRST, CELL = 33, 11
@@ -46,7 +46,7 @@ def main() -> int:
     print("One conversation, played against four event loops:\n")
     try:
         played = play.play_all(conversation, play.all_stages())
-    except (lab.StartError, OSError) as why:
+    except (harness.StartError, OSError) as why:
         print(f"demo: a stage does not run: {why}", file=sys.stderr)
         return 1
     print_table(played)

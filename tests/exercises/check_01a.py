@@ -2,16 +2,16 @@
 
 import http.client
 
-from tests import lab
+from tests import harness
 from tests.exercises.clients import Unmet, ask, connection, require
 
-BINARIES = lab.STAGES
+BINARIES = harness.STAGES
 ALL_BYTES = bytes(range(256))
 
 
 def on_every_stage(conversation):
-    for stage in lab.STAGES:
-        with lab.Server(stage) as server:
+    for stage in harness.STAGES:
+        with harness.Server(stage) as server:
             client = connection(server)
             try:
                 conversation(client)

@@ -1,6 +1,6 @@
 """Edge-triggered clients in stage 1."""
 
-from tests import lab
+from tests import harness
 from tests.exercises.clients import (
     HELLO, interests, noise, require, stream_of_answers, through, traced)
 
@@ -23,26 +23,26 @@ def check_edge():
 
 def check_burst():
     """4 MiB in one burst come back exactly, though one event stands for many reads."""
-    with lab.Server(STAGE) as server, server.connect("text") as sock:
+    with harness.Server(STAGE) as server, server.connect("text") as sock:
         through(sock, noise(4 << 20))
 
 
 def check_slow_reader():
     """A client that reads late gets everything: writing stopped at EAGAIN and went on."""
-    with lab.Server(STAGE) as server, server.connect("text") as sock:
+    with harness.Server(STAGE) as server, server.connect("text") as sock:
         through(sock, noise(16 << 20), wait=0.7)
 
 
 def check_pipeline():
     """5,000 requests in one write get 5,000 answers."""
-    with lab.Server(STAGE) as server, server.connect("http") as sock:
+    with harness.Server(STAGE) as server, server.connect("http") as sock:
         sock.sendall(HELLO * 5000)
         stream_of_answers(sock, 5000)
 
 
 def check_pieces():
     """A request that comes byte by byte is answered, and so is the next one."""
-    with lab.Server(STAGE) as server, server.connect("http") as sock:
+    with harness.Server(STAGE) as server, server.connect("http") as sock:
         for _ in range(2):
             for byte in HELLO:
                 sock.sendall(bytes([byte]))
@@ -51,7 +51,7 @@ def check_pieces():
 
 def check_crowd():
     """200 clients that connect at once are all accepted and answered."""
-    with lab.Server(STAGE) as server:
+    with harness.Server(STAGE) as server:
         socks = [server.connect("http") for _ in range(200)]
         for sock in socks:
             sock.sendall(HELLO)

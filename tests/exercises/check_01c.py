@@ -2,7 +2,7 @@
 
 import time
 
-from tests import lab
+from tests import harness
 from tests.exercises.clients import HELLO, ask_hello, require, stream_of_answers, traced
 
 STAGE = "01_plain_epoll"
@@ -45,7 +45,7 @@ def check_herd():
 def check_full():
     """A loop that is full still leaves its listener and comes back: 12 clients pass through
     2 places."""
-    with lab.Server(STAGE, "--threads", "2", "--max-connections", "2") as server:
+    with harness.Server(STAGE, "--threads", "2", "--max-connections", "2") as server:
         socks = [server.connect("http") for _ in range(12)]
         for sock in socks:
             sock.sendall(HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))

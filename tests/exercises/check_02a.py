@@ -3,7 +3,7 @@
 import re
 import time
 
-from tests import lab
+from tests import harness
 from tests.exercises.clients import ask_hello, closes_a_silent_client, require, traced
 
 STAGE = "02_epoll_reactor"
@@ -37,7 +37,7 @@ def check_silent():
 def check_activity():
     """A clock that starts anew is noticed: a client that asks every 0.3 s is kept for 1.5 s, and
     then closed, too; a beginning of a request gets 408."""
-    with lab.Server(STAGE, "--idle-timeout", "1") as server, server.connect("http") as sock:
+    with harness.Server(STAGE, "--idle-timeout", "1") as server, server.connect("http") as sock:
         for _ in range(5):
             ask_hello(sock)
             time.sleep(0.3)

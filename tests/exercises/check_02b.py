@@ -3,7 +3,7 @@
 import signal
 import time
 
-from tests import lab
+from tests import harness
 from tests.exercises.clients import (
     HELLO, ask_hello, interests, noise, require, stream_of_answers, through, traced)
 
@@ -27,7 +27,7 @@ def check_pieces():
     """A request that comes byte by byte is answered, whatever --rearm says: who reads on must
     ask again."""
     for mode in MODES:
-        with lab.Server(STAGE, "--rearm", mode) as server, server.connect("http") as sock:
+        with harness.Server(STAGE, "--rearm", mode) as server, server.connect("http") as sock:
             sock.settimeout(4)
             for _ in range(2):
                 for byte in HELLO:
@@ -39,13 +39,13 @@ def check_pieces():
 def check_bytes():
     """4 MiB come back exactly, also to a client that reads late, whatever --rearm says."""
     for mode in MODES:
-        with lab.Server(STAGE, "--rearm", mode) as server, server.connect("text") as sock:
+        with harness.Server(STAGE, "--rearm", mode) as server, server.connect("text") as sock:
             through(sock, noise(4 << 20), wait=0.3, patience=5)
 
 
 def check_listener():
     """The listeners ask again, too: ten clients one after the other, on either port."""
-    with lab.Server(STAGE) as server:
+    with harness.Server(STAGE) as server:
         for _ in range(10):
             with server.connect("text") as sock:
                 through(sock, b"12", patience=4)
@@ -67,7 +67,7 @@ def check_cost():
 
 def check_second_signal():
     """The signalfd asks again: a second SIGTERM ends a drain that waits for a slow client."""
-    with lab.Server(STAGE, "--grace", "30") as server, server.connect("http") as sock:
+    with harness.Server(STAGE, "--grace", "30") as server, server.connect("http") as sock:
         sock.sendall(b"GET /hel")
         time.sleep(0.3)
         server.signal(signal.SIGTERM)

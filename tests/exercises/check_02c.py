@@ -1,6 +1,6 @@
 """How many epoll_ctl? The reactor counts."""
 
-from tests import lab
+from tests import harness
 from tests.exercises.clients import (
     HELLO, ask_hello, connection, require, stats, stream_of_answers, traced)
 
@@ -10,7 +10,7 @@ BINARIES = [STAGE]
 
 def per_hundred(*flags: str) -> int:
     """What `epoll_ctl` grows by between two GET /stats with 100 requests between them."""
-    with lab.Server(STAGE, *flags) as server, server.connect("http") as sock:
+    with harness.Server(STAGE, *flags) as server, server.connect("http") as sock:
         client = connection(server)
         ask_hello(sock)
         before = stats(client)

@@ -3,7 +3,7 @@
 import signal
 import time
 
-from tests import lab
+from tests import harness
 from tests.exercises.clients import HELLO, ask_hello, connection, noise, receive, require, stats
 
 STAGE = "03_libevent_raw"
@@ -11,16 +11,16 @@ BINARIES = [STAGE]
 CROWD, SIZE = 20, 16 * 1024
 
 
-def stop_the_world(server: lab.Server) -> None:
+def stop_the_world(server: harness.Server) -> None:
     """What is sent from now on is found by the server in one batch, after SIGCONT."""
     server.signal(signal.SIGSTOP)
-    while lab.stat_of(server.pid)[0] != "T":
+    while harness.stat_of(server.pid)[0] != "T":
         time.sleep(0.01)
 
 
 def bytes_before_the_answer(mode: str) -> int:
     """What the loop had read from text clients when it answered an HTTP client that came last."""
-    with lab.Server(STAGE, "--rearm", mode) as server:
+    with harness.Server(STAGE, "--rearm", mode) as server:
         crowd = [server.connect("text") for _ in range(CROWD)]
         for sock in crowd:
             sock.sendall(b"1")
@@ -60,7 +60,7 @@ def check_eager():
 def check_signal():
     """SIGTERM goes before either: requests that came together with it are answered knowing of it,
     so the last answer, and no other, says `Connection: close`."""
-    with lab.Server(STAGE) as server, server.connect("http") as sock:
+    with harness.Server(STAGE) as server, server.connect("http") as sock:
         ask_hello(sock)
         stop_the_world(server)
         sock.sendall(HELLO * 3)

@@ -5,7 +5,7 @@ import re
 import signal
 import time
 
-from tests import lab
+from tests import harness
 from tests.exercises.clients import HELLO, ask_hello, require, stream_of_answers
 
 STAGE = "03_libevent_raw"
@@ -16,7 +16,7 @@ LINE = re.compile(r"^heartbeat: open (\d+), accepted \d+, requests (\d+),", re.M
 class Reports:
     """The (open, requests) of each line that the server has printed since it listens."""
 
-    def __init__(self, server: lab.Server):
+    def __init__(self, server: harness.Server):
         self.server = server
         self.printed = ""
 
@@ -51,7 +51,7 @@ class Reports:
 
 def open_report(*flags: str, clients: int, requests: int) -> None:
     """`clients` connections, `requests` on each, SIGUSR1: what the line must say."""
-    with lab.Server(STAGE, *flags) as server:
+    with harness.Server(STAGE, *flags) as server:
         socks = [server.connect("http") for _ in range(clients)]
         for sock in socks:
             sock.sendall(HELLO * requests)
@@ -78,7 +78,7 @@ def check_threads():
 
 def check_again():
     """It works a second and a third time, and the clients notice nothing."""
-    with lab.Server(STAGE) as server, server.connect("http") as sock:
+    with harness.Server(STAGE) as server, server.connect("http") as sock:
         reports = Reports(server)
         for count in (1, 2, 3):
             ask_hello(sock)
@@ -88,7 +88,7 @@ def check_again():
 
 def check_stop():
     """SIGTERM still drains after it, with status 0."""
-    with lab.Server(STAGE) as server:
+    with harness.Server(STAGE) as server:
         Reports(server).ask()
         status = server.stop()
         require(status == 0, f"status {status}")

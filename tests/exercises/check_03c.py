@@ -2,7 +2,7 @@
 
 import time
 
-from tests import lab
+from tests import harness
 from tests.exercises.clients import CannotLook, Unmet, ask_hello, closes_a_silent_client, require
 
 STAGE, MODEL = "03_libevent_raw", "01_plain_epoll"
@@ -12,13 +12,13 @@ CROWD = 1500  # twice that many descriptors are open in this process and the ser
 
 def bytes_per_client(stage: str) -> float:
     """Resident memory that an idle connection costs."""
-    if why := lab.why_no_descriptors(CROWD + 100):
+    if why := harness.why_no_descriptors(CROWD + 100):
         raise CannotLook(why)
-    with lab.Server(stage) as server:
+    with harness.Server(stage) as server:
         with server.connect("http") as sock:
             ask_hello(sock)
         before = server.resident()
-        lab.raise_descriptor_limit()
+        harness.raise_descriptor_limit()
         socks = [server.connect("http") for _ in range(CROWD)]
         for sock in socks:
             ask_hello(sock)
@@ -43,7 +43,7 @@ def check_silent():
 def check_order():
     """Each has its own deadline: of two clients the one that asked again is closed later; a
     beginning of a request gets 408."""
-    with lab.Server(STAGE, "--idle-timeout", "1") as server:
+    with harness.Server(STAGE, "--idle-timeout", "1") as server:
         busy, silent = server.connect("http"), server.connect("http")
         time.sleep(0.6)
         ask_hello(busy)
@@ -65,7 +65,7 @@ def check_order():
 
 def check_linger():
     """After a refusal it lingers for about a second, then closes."""
-    with lab.Server(STAGE) as server, server.connect("http") as sock:
+    with harness.Server(STAGE) as server, server.connect("http") as sock:
         sock.sendall(b"NOT HTTP\r\n\r\n")
         sock.settimeout(5)
         while sock.recv(1000):

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from tests import lab
+from tests import harness
 from tests.exercises.clients import Unmet, ask_hello, noise, require, through
 
 STAGE = "04_bufferevent_http"
@@ -12,7 +12,7 @@ RATE = 256 * 1024
 SIZE = 3 * RATE
 
 
-def seconds_for(server: lab.Server, clients: int = 1) -> float:
+def seconds_for(server: harness.Server, clients: int = 1) -> float:
     """How long `clients` at once take to get SIZE bytes through the text port."""
     problems: list[str] = []
 
@@ -35,21 +35,21 @@ def seconds_for(server: lab.Server, clients: int = 1) -> float:
 
 def check_limit():
     """--rate 262144: 768 KiB take between 1.5 and 10 seconds, and come back exactly."""
-    with lab.Server(STAGE, "--rate", str(RATE)) as server:
+    with harness.Server(STAGE, "--rate", str(RATE)) as server:
         took = seconds_for(server)
         require(1.5 < took < 10, f"{took:.2f} s")
 
 
 def check_each():
     """The limit is each client's own: four at once take no longer than one."""
-    with lab.Server(STAGE, "--rate", str(RATE)) as server:
+    with harness.Server(STAGE, "--rate", str(RATE)) as server:
         took = seconds_for(server, 4)
         require(1.5 < took < 8, f"{took:.2f} s for four; sharing one bucket takes over 11 s")
 
 
 def check_neighbour():
     """A client that is being held back delays nobody else."""
-    with lab.Server(STAGE, "--rate", str(RATE)) as server:
+    with harness.Server(STAGE, "--rate", str(RATE)) as server:
         bulk = threading.Thread(target=seconds_for, args=(server,))
         bulk.start()
         time.sleep(0.3)
@@ -63,11 +63,11 @@ def check_neighbour():
 
 def check_unlimited():
     """Without --rate there is no limit."""
-    with lab.Server(STAGE) as server:
+    with harness.Server(STAGE) as server:
         seconds_for(server)  # the first one warms up
         took = seconds_for(server)
         require(took < 1.5, f"{took:.2f} s")
-    with lab.Server(STAGE, "--rate", "1000000"):
+    with harness.Server(STAGE, "--rate", "1000000"):
         pass  # and the flag is known
 
 
@@ -76,7 +76,7 @@ def check_bad_value():
     status 2."""
     for value in ("0", "fast"):
         try:
-            with lab.Server(STAGE, "--rate", value):
+            with harness.Server(STAGE, "--rate", value):
                 raise Unmet(f"--rate {value} was taken")
-        except lab.StartError as error:
+        except harness.StartError as error:
             require("--rate: bad value" in str(error), str(error))

@@ -1,13 +1,13 @@
 """GET /count streamed by evhttp."""
 
-from tests import lab
+from tests import harness
 from tests.exercises import counting
 
 BINARIES = ["evhttp_server"]
 
 
 def with_evhttp(conversation, *flags):
-    with lab.Server("evhttp_server", *flags, ports=("http",)) as server:
+    with harness.Server("evhttp_server", *flags, ports=("http",)) as server:
         conversation(server)
 
 

@@ -1,15 +1,15 @@
 """GET /count streamed by our own session, at all stages."""
 
-from tests import lab
+from tests import harness
 from tests.exercises import counting
 from tests.exercises.clients import Unmet
 
-BINARIES = lab.STAGES
+BINARIES = harness.STAGES
 
 
 def on_every_stage(conversation, *flags):
-    for stage in lab.STAGES:
-        with lab.Server(stage, *flags) as server:
+    for stage in harness.STAGES:
+        with harness.Server(stage, *flags) as server:
             try:
                 conversation(server)
             except Unmet as error:

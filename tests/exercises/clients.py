@@ -10,7 +10,7 @@ import socket
 import tempfile
 import time
 
-from tests import lab
+from tests import harness
 from tests.lib import strace, wire
 from tests.lib.wire import HELLO
 
@@ -31,7 +31,7 @@ def require(condition, seen: str) -> None:
         raise Unmet(seen)
 
 
-def connection(server: lab.Server) -> http.client.HTTPConnection:
+def connection(server: harness.Server) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(server.host, server.http_port, timeout=PATIENCE)
 
 
@@ -93,7 +93,7 @@ def ask_hello(sock: socket.socket, times: int = 1) -> None:
 
 
 def closes_a_silent_client(stage: str) -> None:
-    with lab.Server(stage, "--idle-timeout", "0.5") as server, server.connect("http") as sock:
+    with harness.Server(stage, "--idle-timeout", "0.5") as server, server.connect("http") as sock:
         began = time.monotonic()
         sock.settimeout(5)
         require(sock.recv(1) == b"", "the server said something")
@@ -115,9 +115,9 @@ def interests(trace: strace.Log, operation: str = "ADD") -> list[str]:
 def traced(stage: str, *flags: str, calls: str):
     """A server under strace, and what that says; read it after the block, when all has been
     written."""
-    if why := lab.why_no_tracing():
+    if why := harness.why_no_tracing():
         raise CannotLook(why)
     with tempfile.NamedTemporaryFile(prefix="strace-") as file:
         wrapper = strace.command(file.name, calls, "-f")
-        with lab.Server(stage, *flags, wrapper=wrapper) as server:
+        with harness.Server(stage, *flags, wrapper=wrapper) as server:
             yield server, strace.Log(file.name)

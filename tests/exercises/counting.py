@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests import lab
+from tests import harness
 from tests.exercises.clients import ask, ask_hello, connection, require
 
 
@@ -21,14 +21,14 @@ def count(client, n: int) -> None:
     require(got == body_of(n), f"n={n}: {len(got)} bytes, expected {len(body_of(n))}")
 
 
-def small(server: lab.Server) -> None:
+def small(server: harness.Server) -> None:
     client = connection(server)
     count(client, 5)
     count(client, 1)
     client.close()
 
 
-def large(server: lab.Server) -> None:
+def large(server: harness.Server) -> None:
     client = connection(server)
     count(client, 300_000)
     answer, body = ask(client, "GET", "/hello")
@@ -36,14 +36,14 @@ def large(server: lab.Server) -> None:
     client.close()
 
 
-def none(server: lab.Server) -> None:
+def none(server: harness.Server) -> None:
     client = connection(server)
     count(client, 0)
     count(client, 2)
     client.close()
 
 
-def refused(server: lab.Server) -> None:
+def refused(server: harness.Server) -> None:
     for query in ("", "?n=", "?n=x", "?n=-1", "?n=5x"):
         client = connection(server)
         answer, _ = ask(client, "GET", "/count" + query)
@@ -51,7 +51,7 @@ def refused(server: lab.Server) -> None:
         client.close()
 
 
-def bounded(server: lab.Server) -> None:
+def bounded(server: harness.Server) -> None:
     """A client that asks for 80 MB and does not read, next to one that wants little."""
     with server.connect("http") as warm:
         ask_hello(warm)
@@ -76,7 +76,7 @@ def bounded(server: lab.Server) -> None:
         ask_hello(other)
 
 
-def old(server: lab.Server) -> None:
+def old(server: harness.Server) -> None:
     """HTTP/1.0 has no chunks: the end of the connection ends the body."""
     with server.connect("http") as sock:
         sock.sendall(b"GET /count?n=3 HTTP/1.0\r\n\r\n")
@@ -89,7 +89,7 @@ def old(server: lab.Server) -> None:
     require(b"chunked" not in head.lower(), "chunks for an HTTP/1.0 client")
 
 
-def guarded(server: lab.Server) -> None:
+def guarded(server: harness.Server) -> None:
     """With --auth it is a route like the others."""
     client = connection(server)
     answer, _ = ask(client, "GET", "/count?n=3")

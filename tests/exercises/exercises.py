@@ -23,14 +23,14 @@ import shutil
 import subprocess
 import sys
 
-from tests import lab, trees
+from tests import harness, trees
 from tests.exercises.clients import CannotLook, Unmet
 from tests.lib import wire
 from tests.trees import Failure
 
 HERE = pathlib.Path(__file__).resolve().parent
-OUTPUT = lab.ROOT / "build" / "exercises"
-SOLUTIONS = lab.ROOT / "notes" / "solutions"
+OUTPUT = harness.ROOT / "build" / "exercises"
+SOLUTIONS = harness.ROOT / "notes" / "solutions"
 OBJECTS = "build/obj/g++"
 SOLVED, TO_DO, NOT_KNOWN = 0, 1, 77
 IDS = sorted(path.stem.removeprefix("check_") for path in HERE.glob("check_*.py"))
@@ -52,7 +52,7 @@ def missing(point) -> str:
         point()
     except (Unmet, wire.Unexpected) as error:
         return str(error)
-    except lab.StartError as error:
+    except harness.StartError as error:
         return f"the server does not start: {error}"
     except (OSError, EOFError, ValueError, LookupError) as error:
         return f"{type(error).__name__}: {error}"
@@ -106,7 +106,7 @@ def build(tree: pathlib.Path, *names: str) -> None:
 def outcome(tree: pathlib.Path, name: str) -> subprocess.CompletedProcess:
     """With PYTHONOPTIMIZE, which leaves out every `assert`: a check made of these would pass."""
     program = [sys.executable, "-B", "-m", "tests.exercises.exercises"]
-    result = trees.run([*program, "probe", name], cwd=lab.ROOT, timeout=120,
+    result = trees.run([*program, "probe", name], cwd=harness.ROOT, timeout=120,
                        env={**os.environ, "LAB_BIN": str(tree / "build"), "PYTHONOPTIMIZE": "1"})
     if "exercise " + name not in result.stdout:
         raise Failure(f"the check of {name} broke down:\n{result.stdout}")
@@ -124,7 +124,7 @@ def verify_patch(patch: pathlib.Path, untouched: pathlib.Path) -> str:
     if right and result.returncode == TO_DO:
         raise Failure(f"the solution does not pass its check:\n{result.stdout}")
     if not right and result.returncode == SOLVED:
-        raise Failure(f"{patch.relative_to(lab.ROOT)} passes the check, and should not")
+        raise Failure(f"{patch.relative_to(harness.ROOT)} passes the check, and should not")
     shutil.rmtree(tree)
     return f"{patch.stem}: " + verdict(result, "solved" if right else "noticed")
 

@@ -14,7 +14,7 @@ fuzz-ci: fuzz  ## what CI runs: 20 s each
 
 # Two at a time. The first corpus folder gets what is new, the committed one is only read.
 fuzz-build: $(FUZZ_TARGETS:%=$(BIN)/%_fuzz)
-	@printf '%s\n' $(FUZZ_TARGETS) | xargs -P 2 -I@ $(PYTHON) -m tests.lab tests/fuzz/run.sh $(BIN)/@_fuzz @ $(FUZZ_SECONDS)
+	@printf '%s\n' $(FUZZ_TARGETS) | xargs -P 2 -I@ $(PYTHON) -m tests.harness tests/fuzz/run.sh $(BIN)/@_fuzz @ $(FUZZ_SECONDS)
 
 $(BIN)/%_fuzz: $(OBJ)/tests/fuzz/%_fuzz.o $(FUZZ_OBJ)
 	@mkdir -p $(@D)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import h11
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.lib import wire
 
 KNOWN = "GET HEAD POST PUT DELETE OPTIONS TRACE PATCH".split()
@@ -55,7 +55,7 @@ def read_by_h11(message: bytes) -> Reading | str:
 def read_by_us(messages: list[bytes]) -> list[Reading | str]:
     """The first message of each, as our session reads it."""
     conversations = b"".join(b"%d\n%b" % (len(message), message) for message in messages)
-    said = subprocess.run([lab.binary("session_cli")], input=conversations, timeout=120,
+    said = subprocess.run([harness.binary("session_cli")], input=conversations, timeout=120,
                           stdout=subprocess.PIPE, check=True).stdout
     readings = []
     while said:

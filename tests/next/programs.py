@@ -20,13 +20,13 @@ import subprocess
 import sys
 import tempfile
 
-from tests import lab
+from tests import harness
 from tests.compare import conversation as conv
 from tests.compare import show
 from tests.lib import strace
 from tests.steps import steps
 
-FOLDER = lab.ROOT / "notes" / "next"
+FOLDER = harness.ROOT / "notes" / "next"
 PASSES = {"uring": range(1, 7), "coroutine": range(1, 5), "tls": range(1, 4)}
 PACKAGE = {"uring": "liburing-dev", "tls": "libssl-dev"}
 TRACED = "read,write,readv,writev,%network,epoll_wait,epoll_ctl,io_uring_enter"
@@ -52,7 +52,7 @@ def why_no_uring() -> str:
 
 def why_not(name: str) -> str:
     """Empty where the program can run; else one line that says what is missing."""
-    if not lab.binary(f"next/{name}").exists():
+    if not harness.binary(f"next/{name}").exists():
         return f"next/{name} is not built: make next installs {PACKAGE.get(name, 'what it needs')}"
     return why_no_uring() if name == "uring" else ""
 
@@ -97,7 +97,7 @@ class TlsSocket(ssl.SSLSocket):
             pass
 
 
-class TlsServer(lab.Server):
+class TlsServer(harness.Server):
     """Its clients believe its certificate, and no other."""
 
     def __init__(self, path, *flags, **options):
@@ -115,17 +115,17 @@ class TlsServer(lab.Server):
 # ---- what a program does -------------------------------------------------------------------------
 
 def starter(name: str):
-    return TlsServer if name == "tls" else lab.Server
+    return TlsServer if name == "tls" else harness.Server
 
 
 def play(name: str, number: int, suffix: str = "", patience: float = conv.PATIENCE
          ) -> list[conv.Observation]:
     """What is not as the conversation says, in order."""
-    path = str(lab.binary(f"next/{name}{suffix}"))
+    path = str(harness.binary(f"next/{name}{suffix}"))
     return steps.play(path, number, patience=patience, start=starter(name))
 
 
-def message(path: str, start=lab.Server) -> list[str]:
+def message(path: str, start=harness.Server) -> list[str]:
     """What strace says while a client sends a line and gets its answer: from the waiting call that
     ends then, up to the one that waits for the next line."""
     with tempfile.NamedTemporaryFile(prefix="strace-") as file:
@@ -151,7 +151,7 @@ def main(arguments: list[str]) -> int:
         return 2
     (name,) = arguments
     path = source(name)
-    print(show.paint(f"{name}: {steps.title_of(path)} ({path.relative_to(lab.ROOT)}, "
+    print(show.paint(f"{name}: {steps.title_of(path)} ({path.relative_to(harness.ROOT)}, "
                      f"{steps.size_of(path)} lines)\n", "bold"))
     if why := why_not(name):
         print(f"skipped: {why}")
@@ -163,11 +163,11 @@ def main(arguments: list[str]) -> int:
         print(f"{'fails' if seen else 'passes'} {number}: {steps.title_of_conversation(number)}")
         if seen:
             print("\n".join(conv.difference(seen[0], steps.conversation(number))))
-    if why := lab.why_no_tracing():
+    if why := harness.why_no_tracing():
         print(f"\nno system calls: {why}")
     else:
         print('\nA client says "hello". The calls, up to the one that waits for the next line:\n')
-        print("\n".join(message(str(lab.binary(f"next/{name}")), starter(name))))
+        print("\n".join(message(str(harness.binary(f"next/{name}")), starter(name))))
     return 1 if failed else 0
 
 

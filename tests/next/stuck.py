@@ -17,11 +17,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from tests import lab
+from tests import harness
 from tests.compare import conversation as conv
 from tests.compare import show
 
-PID_FILE = lab.ROOT / "build" / "stuck.pid"
+PID_FILE = harness.ROOT / "build" / "stuck.pid"
 
 
 # ---- clients: what they return stays open --------------------------------------------------------
@@ -82,13 +82,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--text-port", default="7000")
     options = parser.parse_args(arguments)
     stuck = STUCK[options.name]
-    command = [lab.binary(stuck.program), "--text-port", options.text_port,
+    command = [harness.binary(stuck.program), "--text-port", options.text_port,
                "--idle-timeout", "3600"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8",
                           preexec_fn=conv.limit_files(stuck.files)) as server:
         try:
             listening = server.stdout.readline()
-            if not (match := lab.LISTENING.match(listening)):
+            if not (match := harness.LISTENING.match(listening)):
                 return 1  # it has said why
             connect = functools.partial(socket.create_connection, ("127.0.0.1", match["port"]))
             clients = stuck.clients(connect)

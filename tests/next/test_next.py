@@ -8,13 +8,13 @@ import ssl
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.lib import cpp
 from tests.next import programs, stuck
 from tests.next.programs import PASSES
 from tests.steps import steps
 
-STEP_7 = str(steps.SOURCES[7].relative_to(lab.ROOT))
+STEP_7 = str(steps.SOURCES[7].relative_to(harness.ROOT))
 # What must be rejected is beside this file: uring.patch and so on. The conversation that does it:
 REJECTED_BY = {"uring": 2, "coroutine": 3, "tls": 1}
 
@@ -27,9 +27,9 @@ def run_or_skip(name: str) -> None:
 @pytest.fixture(name="plain")
 def fixture_plain(monkeypatch):
     """The build without sanitizers, under strace."""
-    if lab.binary("").name.startswith("bin-"):
-        monkeypatch.setenv("LAB_BIN", str(lab.binary("").parent))
-    if why := lab.why_no_tracing():
+    if harness.binary("").name.startswith("bin-"):
+        monkeypatch.setenv("LAB_BIN", str(harness.binary("").parent))
+    if why := harness.why_no_tracing():
         pytest.skip(why)
 
 
@@ -55,14 +55,14 @@ def test_the_coroutine_asks_what_step_7_asks(plain):  # pylint: disable=unused-a
     """Fails where the compiler's state machine is another one than that of step 7, time aside."""
     paths = ("next/coroutine", f"steps/{steps.SOURCES[7].stem}")
     mine, other = ([re.sub(r"64, -?\d+\) = ", "64, ...) = ", call)
-                    for call in programs.message(str(lab.binary(path)))] for path in paths)
+                    for call in programs.message(str(harness.binary(path)))] for path in paths)
     assert mine == other and len(mine) == 6
 
 
 def test_its_reactor_is_that_of_step_7():
     """Fails where the reactor had to be changed for coroutines."""
     for name in ("Channel", "Reactor"):
-        mine, other = (cpp.find(lab.ROOT / path, name).text
+        mine, other = (cpp.find(harness.ROOT / path, name).text
                        for path in ("notes/next/coroutine.cc", STEP_7))
         assert mine == other
 
@@ -70,21 +70,21 @@ def test_its_reactor_is_that_of_step_7():
 def test_a_message_costs_io_uring_two_calls(plain):  # pylint: disable=unused-argument
     """Fails where the kernel is asked one thing at a time, or is asked by other calls as well."""
     run_or_skip("uring")
-    calls = programs.message(str(lab.binary("next/uring")))
+    calls = programs.message(str(harness.binary("next/uring")))
     assert len(calls) == 2 and all(call.startswith("io_uring_enter(") for call in calls)
 
 
 def test_nobody_listens_in(plain):  # pylint: disable=unused-argument
     """Fails where a letter of the text can be read on its way."""
     run_or_skip("tls")
-    calls = "".join(programs.message(str(lab.binary("next/tls")), programs.TlsServer))
+    calls = "".join(programs.message(str(harness.binary("next/tls")), programs.TlsServer))
     assert "write(" in calls and "HELLO" not in calls and "hello" not in calls
 
 
 def test_a_stranger_is_not_believed():
     """Fails where a client of the tests would talk to whoever answers."""
     run_or_skip("tls")
-    path = str(lab.binary("next/tls"))
+    path = str(harness.binary("next/tls"))
     with programs.TlsServer(path, ports=("text",)) as server:
         server.context = ssl.create_default_context()
         with pytest.raises(ssl.SSLCertVerificationError):

@@ -15,10 +15,10 @@ import re
 import shutil
 import sys
 
-from tests import lab, trees
+from tests import harness, trees
 
-FOLDERS = (lab.ROOT / "notes" / "changed", lab.ROOT / "tests" / "broken")
-OUTPUT = lab.ROOT / "build" / "changed"
+FOLDERS = (harness.ROOT / "notes" / "changed", harness.ROOT / "tests" / "broken")
+OUTPUT = harness.ROOT / "build" / "changed"
 
 
 def patch_of(name: str) -> pathlib.Path:
@@ -44,11 +44,11 @@ def build(patch: pathlib.Path, program: str) -> pathlib.Path:
 
 def failing(folder: pathlib.Path, program: str, tests: str) -> str:
     """A line for each test that fails."""
-    chosen = f"{program} and ({tests})" if program in lab.STAGES else tests
+    chosen = f"{program} and ({tests})" if program in harness.STAGES else tests
     done = trees.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rfE", "--tb=no",
          "-m", "not repository", f"--stage={program}", "-k", chosen, "tests/blackbox"],
-        cwd=lab.ROOT, env={**os.environ, "LAB_BIN": str(folder), "LAB_STAGES": ""})
+        cwd=harness.ROOT, env={**os.environ, "LAB_BIN": str(folder), "LAB_STAGES": ""})
     if done.returncode not in (0, 1):
         raise trees.Failure(f"no test could be run:\n{done.stdout}")
     names = re.findall(r"^(?:FAILED|ERROR) \S*?(test_\w+\.py::\w+)", done.stdout, re.MULTILINE)

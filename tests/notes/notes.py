@@ -40,15 +40,15 @@ import subprocess
 import sys
 import time
 
-from tests import lab
-from tests.lab import LISTENING, STAGES
+from tests import harness
+from tests.harness import LISTENING, STAGES
 from tests.lib import cpp
 from tests.next import programs
 
 TRANSLATED = ("README.md", "00_sockets.md", *(f"{stage}.md" for stage in STAGES), "05_evhttp.md",
               "kernel.md", "exercises.md")
 # Where to be installed is not enough: a container may forbid it.
-ASK = {"strace": lab.why_no_tracing, "attaching": lab.why_no_attaching,
+ASK = {"strace": harness.why_no_tracing, "attaching": harness.why_no_attaching,
        "uring": lambda: programs.why_not("uring"), "tls": lambda: programs.why_not("tls")}
 DIRECTIVE = re.compile(r"^<!-- *(\w+)\b *(.*?) *-->$")
 LINK_LINE = re.compile(r"^\[`[^`]+`\]\([^)]*\)(?: · \[`[^`]+`\]\([^)]*\))?$")

@@ -12,11 +12,11 @@ import sys
 
 import pytest
 
-from tests import lab
+from tests import harness
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONTRACT = (ROOT / "notes/contract.md").read_text(encoding="utf-8")
-IN_BRACKETS = "|".join(lab.STAGES)
+IN_BRACKETS = "|".join(harness.STAGES)
 STAGE = re.compile(rf"\[(?:{IN_BRACKETS})\]|(?<=\[)(?:{IN_BRACKETS})-|-(?:{IN_BRACKETS})(?=\])")
 
 

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests import lab, trees
+from tests import harness, trees
 from tests.lib import cpp
 from tests.notes import changed, notes
 
@@ -150,7 +150,7 @@ def test_where_questions_are_asked():
     """Fails where a note asks under another heading, at which nobody looks for answers."""
     pages = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "notes").glob("*.md")}
     asking = {name for name, text in pages.items() if "\n## Questions\n" in text}
-    assert asking >= {f"{stage}.md" for stage in lab.STAGES} | {"00_sockets.md", "05_evhttp.md"}
+    assert asking >= {f"{stage}.md" for stage in harness.STAGES} | {"00_sockets.md", "05_evhttp.md"}
     others = {name for name, text in pages.items()
               if re.search("^#+ (Exercises|Try it)$", text, re.MULTILINE)}
     assert others == set()

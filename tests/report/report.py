@@ -21,13 +21,13 @@ import sys
 import tempfile
 import time
 
-from tests import lab
+from tests import harness
 from tests.bench import bench, targets as tg
 from tests.lib import wire
 from tests.report import draw
 
 HERE = pathlib.Path(__file__).resolve().parent
-OUTPUT = lab.ROOT / "build" / "report"
+OUTPUT = harness.ROOT / "build" / "report"
 TRACED = ("keepalive", "pipelining", "line", "half_close", "slow_reader", "sigterm")
 KINDS = (("wait", "wait"), ("epoll_ctl", "control"), ("accept", "open"), ("close", "open"),
          ("shutdown", "open"), ("read", "read"), ("recv", "read"), ("write", "write"),
@@ -51,7 +51,7 @@ def compare(*arguments: str):
     """What tests/compare says, as data. It ends 1 when the stages differ: that is shown, too."""
     program = (sys.executable, "-B", "-m", "tests.compare.compare")
     done = subprocess.run([*program, *arguments, "--json"], capture_output=True, text=True,
-                          check=False, timeout=600, cwd=lab.ROOT)
+                          check=False, timeout=600, cwd=harness.ROOT)
     if done.returncode not in (0, 1):
         sys.exit(f"compare {' '.join(arguments)}: {done.stderr}")
     return json.loads(done.stdout)
@@ -138,7 +138,7 @@ def calls_section(titles: dict[str, str]) -> str:
     parts = []
     for name in TRACED:
         say(f"tracing: {name}")
-        traces = {stage: compare("trace", stage[:2], "--conv", name) for stage in lab.STAGES}
+        traces = {stage: compare("trace", stage[:2], "--conv", name) for stage in harness.STAGES}
         if error := next((t["error"] for t in traces.values() if "error" in t), ""):
             return f"<p>{text(error)}</p>"
         parts.append(timeline(name, titles.get(name, ""), traces, opened=not parts))
@@ -285,7 +285,7 @@ def machine_section(results: dict, measured: float) -> str:
         "compiler": first_line("g++", "--version"),
         "libevent": first_line("pkg-config", "--modversion", "libevent"),
         "nginx": first_line(tg.which("nginx") or "nginx", "-v").removeprefix("nginx version: "),
-        "source": first_line("git", "-C", str(lab.ROOT), "log", "-1", "--format=commit %h"),
+        "source": first_line("git", "-C", str(harness.ROOT), "log", "-1", "--format=commit %h"),
         "measured": time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(measured)),
         "load before": f"{known['load']:.2f} (above 1, something else ran: expect odd numbers)",
     }
@@ -298,7 +298,7 @@ def machine_section(results: dict, measured: float) -> str:
 def measure(flags: str) -> None:
     say(f"measuring (tests.bench.bench {flags})")
     done = subprocess.run([sys.executable, "-B", "-m", "tests.bench.bench", *shlex.split(flags)],
-                          stdout=subprocess.DEVNULL, check=False, cwd=lab.ROOT)
+                          stdout=subprocess.DEVNULL, check=False, cwd=harness.ROOT)
     if done.returncode != 0:
         sys.exit("tests.bench.bench failed")
 
@@ -333,7 +333,7 @@ def main(arguments: list[str]) -> int:
         "cost": cost_section(results, scenario, instructions),
         "plots": plots_section(results, instructions),
         "machine": machine_section(results, measured)})
-    print(page.relative_to(lab.ROOT))
+    print(page.relative_to(harness.ROOT))
     return 0
 
 

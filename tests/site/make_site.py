@@ -23,12 +23,12 @@ import sys
 import tarfile
 import tempfile
 
-from tests import lab
+from tests import harness
 from tests.compare import functions
 from tests.notes import notes
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = lab.ROOT
+ROOT = harness.ROOT
 BUILD = ROOT / "build"
 SOURCE, SITE = BUILD / "site-src", BUILD / "site"
 # The theme speaks the interface of Mermaid 8.
@@ -211,7 +211,7 @@ def verdict(bodies: dict[str, list[str]]) -> str:
     for stage, first in twins(bodies).items():
         groups.setdefault(first, []).append(stage[:2])
     equal = [" = ".join(group) for group in groups.values() if len(group) > 1]
-    missing = [stage[:2] for stage in lab.STAGES if stage not in bodies]
+    missing = [stage[:2] for stage in harness.STAGES if stage not in bodies]
     if len(bodies) == 1:
         return f"Only in {next(iter(bodies))[:2]}."
     said = f"Equal to the letter: {', '.join(equal)}." if equal else "Different in each."
@@ -229,7 +229,7 @@ def tab(stage: str, first: str, body: list[str]) -> str:
 
 
 def stages_page() -> str:
-    units = {stage: functions.units(functions.source_of(stage)) for stage in lab.STAGES}
+    units = {stage: functions.units(functions.source_of(stage)) for stage in harness.STAGES}
     parts = ["---\nhide: [navigation]\n---\n\n# Side by side",
              "Every function of the four `server.cc`, in the order of the file. A stage chosen in "
              "one row of tabs is chosen in all of them."]
@@ -256,11 +256,12 @@ def configuration() -> dict:
             "theme": {"custom_dir": str(HERE / "theme")},
             "nav": [{"The lab": "index.md"}, {"Course": notes_in("notes")},
                     {"中文": notes_in("notes/zh")}, {"Side by side": "stages.md"},
-                    {"Sources": ["src/index.md", *(f"src/{s}/server.cc.md" for s in lab.STAGES)]}]}
+                    {"Sources": ["src/index.md",
+                                 *(f"src/{s}/server.cc.md" for s in harness.STAGES)]}]}
 
 
 def sources_page(pages: Pages) -> str:
-    folders = (*lab.STAGES, "common")
+    folders = (*harness.STAGES, "common")
     for folder in folders:
         pages.todo.append(folder)
     pages.write_all()

@@ -18,7 +18,7 @@ import socket
 import sys
 import time
 
-from tests import lab
+from tests import harness
 from tests.bench import targets
 from tests.lib import wire
 
@@ -94,9 +94,9 @@ def measure(server, count: int) -> str:
 
 
 def raise_descriptor_limit(count: int) -> None:
-    if why := lab.why_no_descriptors(count + SPARE):
+    if why := harness.why_no_descriptors(count + SPARE):
         sys.exit(f"{count} clients: {why}")
-    lab.raise_descriptor_limit()
+    harness.raise_descriptor_limit()
 
 
 def main() -> int:
@@ -104,8 +104,9 @@ def main() -> int:
     raise_descriptor_limit(count)
     print(f"{'':20} {'clients':>8} {'bytes each':>12} {'answers':>9}"
           f" {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8}   of one healthy client", flush=True)
-    servers = [lambda stage=stage: lab.Server(stage, "--max-connections", count + SPARE,
-                                              "--idle-timeout", 600) for stage in lab.STAGES]
+    servers = [lambda stage=stage: harness.Server(stage, "--max-connections", count + SPARE,
+                                                  "--idle-timeout", 600)
+               for stage in harness.STAGES]
     if targets.which("nginx"):
         # It closes idle connections when fewer than a sixteenth of its descriptors are left.
         servers.append(lambda: targets.Peer("nginx", files=2 * count))

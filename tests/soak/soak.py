@@ -24,7 +24,7 @@ import sys
 import time
 import traceback
 
-from tests import lab
+from tests import harness
 from tests.lib import wire
 from tests.soak.clients import BAD, HEALTHY, IDLE_TIMEOUT, PATIENCE, Figures, Peer, healthy_http
 
@@ -116,7 +116,8 @@ class Soak:
 def soak(name: str, seconds: float) -> list[str]:
     """Prints the row; returns what did not hold."""
     options = f"{ASAN}:{os.environ.get('ASAN_OPTIONS', '')}"
-    with lab.Server(name, "--idle-timeout", IDLE_TIMEOUT, env={"ASAN_OPTIONS": options}) as server:
+    with harness.Server(name, "--idle-timeout", IDLE_TIMEOUT,
+                        env={"ASAN_OPTIONS": options}) as server:
         run = Soak(server, seed=1)
         try:
             row = asyncio.run(run.run(seconds))
@@ -134,7 +135,7 @@ def soak(name: str, seconds: float) -> list[str]:
 
 def main() -> int:
     seconds = float(sys.argv[1])
-    servers = sys.argv[2:] or lab.STAGES
+    servers = sys.argv[2:] or harness.STAGES
     print(f"{'connections of:':20}{''.join(f'{kind:>9}' for kind in COLUMNS)}{'answers':>9}"
           f"{'text MiB':>9}{'p99 ms':>9}{'fds':>5}{'then':>5}{'KiB':>9}{'then':>9}", flush=True)
     failed = False

@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from tests import lab
+from tests import harness
 
 STAGE = "01_plain_epoll"
 
 
 def soak(server: object, **env: str) -> subprocess.CompletedProcess:
     program = (sys.executable, "-B", "-m", "tests.soak.soak")
-    return subprocess.run([*program, "3", str(server)], cwd=lab.ROOT, env={**os.environ, **env},
+    return subprocess.run([*program, "3", str(server)], cwd=harness.ROOT, env={**os.environ, **env},
                           stdout=subprocess.PIPE, text=True, timeout=150)
 
 
@@ -35,7 +35,7 @@ def test_a_good_server_passes():
 ])
 def test_a_broken_server_does_not(flaw, complaint):
     """Catches a soak that looks away: what it complains about is named in the proxy."""
-    run = soak(lab.ROOT / "tests/broken/proxy.py", FLAW=flaw,
-               REAL_STAGE=str(lab.binary(STAGE)))
+    run = soak(harness.ROOT / "tests/broken/proxy.py", FLAW=flaw,
+               REAL_STAGE=str(harness.binary(STAGE)))
     assert run.returncode == 1, run.stdout
     assert "VIOLATION" in run.stdout and complaint in run.stdout, run.stdout

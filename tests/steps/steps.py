@@ -19,12 +19,12 @@ import sys
 import tempfile
 from collections.abc import Callable
 
-from tests import lab, trees
+from tests import harness, trees
 from tests.compare import calls, functions, render, show
 from tests.compare import conversation as conv
 
 HERE = pathlib.Path(__file__).resolve().parent
-FOLDER = lab.ROOT / "notes" / "steps"
+FOLDER = harness.ROOT / "notes" / "steps"
 SOURCES = {int(path.name[0]): path for path in sorted(FOLDER.glob("*.cc"))}
 LAST = max(SOURCES)
 TIMER = 7  # the conversation that is none
@@ -73,7 +73,7 @@ def size_of(source: pathlib.Path) -> int:
 
 
 def program(step: int, suffix: str = "") -> str:
-    return str(lab.binary(f"steps/{SOURCES[step].stem}{suffix}"))
+    return str(harness.binary(f"steps/{SOURCES[step].stem}{suffix}"))
 
 
 @functools.cache
@@ -88,7 +88,7 @@ def title_of_conversation(number: int) -> str:
 # ---- what a step does ----------------------------------------------------------------------------
 
 def play(path: str, number: int, ports=("text",), patience: float = conv.PATIENCE,
-         start=lab.Server) -> list[conv.Observation]:
+         start=harness.Server) -> list[conv.Observation]:
     """What is not as the conversation says, in order."""
     played = conversation(number)
     with start(path, *played.flags, ports=ports,
@@ -105,7 +105,7 @@ def timer(step: int) -> list[functions.Change]:
     """What a patch changes in the program, or adds to it; that of step 7 fits step 8, too."""
     source, meant_for = SOURCES[step], SOURCES[min(step, TIMER)]
     with tempfile.TemporaryDirectory(prefix="step-") as folder:
-        patched = pathlib.Path(folder) / meant_for.relative_to(lab.ROOT)
+        patched = pathlib.Path(folder) / meant_for.relative_to(harness.ROOT)
         patched.parent.mkdir(parents=True)
         shutil.copy(source, patched)
         trees.apply(meant_for.with_suffix(".patch"), pathlib.Path(folder))
@@ -137,7 +137,7 @@ def descriptors_left(step: int) -> tuple[int, set[str]]:
     """How many it opened, and which it had not closed when it ended by SIGTERM."""
     with tempfile.NamedTemporaryFile(prefix="strace-") as log:
         wrapper = ("strace", "-D", "-o", log.name, "-e", "trace=%network,%desc")
-        with lab.Server(program(step), ports=("text",), wrapper=wrapper) as server:
+        with harness.Server(program(step), ports=("text",), wrapper=wrapper) as server:
             with server.connect("text") as client:
                 client.sendall(b"hello\n")
                 client.recv(100)
@@ -225,12 +225,12 @@ def main(arguments: list[str]) -> int:
         return 2
     step = int(arguments[0])
     source = SOURCES[step]
-    print(show.paint(f"step {step}: {title_of(source)} ({source.relative_to(lab.ROOT)}, "
+    print(show.paint(f"step {step}: {title_of(source)} ({source.relative_to(harness.ROOT)}, "
                      f"{size_of(source)} lines)\n", "bold"))
     as_it_should = [show_outcome(step, number) for number in (step, step + 1)]
     if step in (TIMER - 1, TIMER):
         show_timer(step)
-    if why := lab.why_no_tracing():
+    if why := harness.why_no_tracing():
         print(f"\nno system calls: {why}")
     else:
         show_traced(step)

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests import lab
+from tests import harness
 from tests.compare import conversation as conv
 from tests.steps import steps
 from tests.steps.steps import FLAWS, LAST, SOURCES, TIMER
@@ -22,13 +22,13 @@ def text_of(step: int) -> str:
 @pytest.fixture(name="plain")
 def fixture_plain(monkeypatch):
     """The build without sanitizers: what strace sees is the program's own."""
-    if lab.binary("").name.startswith("bin-"):
-        monkeypatch.setenv("LAB_BIN", str(lab.binary("").parent))
+    if harness.binary("").name.startswith("bin-"):
+        monkeypatch.setenv("LAB_BIN", str(harness.binary("").parent))
 
 
 @pytest.fixture(name="tracing")
 def fixture_tracing(plain):  # pylint: disable=unused-argument
-    if why := lab.why_no_tracing():
+    if why := harness.why_no_tracing():
         pytest.skip(why)
 
 
@@ -49,7 +49,7 @@ def test_a_failure_for_another_reason_is_told_apart():
 @pytest.mark.parametrize("number", [n for n in FLAWS if n != TIMER])
 def test_stage_1_passes_all(number):
     """Fails where the steps lead to a place at which stage 1 does not stand."""
-    assert steps.play(str(lab.binary(lab.STAGES[0])), number, ports=("text", "http")) == []
+    assert steps.play(str(harness.binary(harness.STAGES[0])), number, ports=("text", "http")) == []
 
 
 # ---- what no conversation shows ------------------------------------------------------------------
@@ -64,7 +64,7 @@ def test_a_timer_leaves_the_reactor_alone():
 def test_a_timer_strikes(step):
     """Fails where a patch compiles and does nothing, or breaks what was there."""
     path = steps.program(step, "_timed")
-    with lab.Server(path, ports=("text",)) as server, server.connect("text") as client:
+    with harness.Server(path, ports=("text",)) as server, server.connect("text") as client:
         client.sendall(b"hello\n")
         assert client.recv(100) == b"HELLO\n"
         conv.select.select([server.process.stdout], [], [], 10)
@@ -88,7 +88,7 @@ def test_who_does_not_read_does_not_keep_it():
     """Fails where the last client ends by its time-out and the loop sleeps on: nobody is left to
     wake it."""
     flags = ("--idle-timeout", "1")
-    with lab.Server(steps.program(LAST), *flags, ports=("text",)) as server:
+    with harness.Server(steps.program(LAST), *flags, ports=("text",)) as server:
         with server.connect("text") as client:
             client.settimeout(0.5)
             with pytest.raises(TimeoutError):
@@ -121,7 +121,7 @@ def test_sizes():
 
 def test_the_table_of_the_note():
     """Fails where the note says another size, or sends its reader to another file."""
-    note = (lab.ROOT / "notes" / "steps.md").read_text(encoding="utf-8")
+    note = (harness.ROOT / "notes" / "steps.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \[(\d)\]\((steps/\S+)\) \| (\d+) \|", note, re.M)
     assert rows == [(str(step), f"steps/{path.name}", str(steps.size_of(path)))
                     for step, path in SOURCES.items()]

@@ -10,7 +10,7 @@ unit: deps  ## unit tests of common/ with ASan and UBSan (or the SAN= given)
 	$(call build,,allocation-run)
 
 unit-run: $(OBJ)/tests/unit/unit
-	@$(PYTHON) -m tests.lab $< --gtest_brief=1
+	@$(PYTHON) -m tests.harness $< --gtest_brief=1
 allocation-run: $(OBJ)/tests/unit/allocation
 	@$< --gtest_brief=1
 

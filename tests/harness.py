@@ -5,7 +5,7 @@
 
 Standard library only. Nothing outlives the `with` block: the server is ended by its process id.
 Whoever imports this is ready for machines that encode text otherwise or forbid to trace; other
-programs get the same by `-m tests.lab PROGRAM ARGUMENTS...`.
+programs get the same by `-m tests.harness PROGRAM ARGUMENTS...`.
 """
 
 from __future__ import annotations
