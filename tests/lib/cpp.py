@@ -138,16 +138,21 @@ def definitions(path: pathlib.Path) -> list[Declaration]:
 
 def find(path: pathlib.Path, name: str) -> Declaration:
     """`name` may leave out what it is in; `name#2` is the second of several."""
+    return find_in(path.read_text(encoding="utf-8"), name, path.name)
+
+
+def find_in(source: str, name: str, where: str = "it") -> Declaration:
     plain, _, number = name.partition("#")
-    same = [d for d in definitions(path) if d.name == plain or d.name.endswith("::" + plain)]
+    same = [d for d in declarations(source)
+            if d.has_body and (d.name == plain or d.name.endswith("::" + plain))]
     if not same:
-        raise NotFound(f"{path.name} defines no {plain}")
+        raise NotFound(f"{where} defines no {plain}")
     if number:
         if int(number) > len(same):
-            raise NotFound(f"{path.name} defines {plain} {len(same)} times, there is no #{number}")
+            raise NotFound(f"{where} defines {plain} {len(same)} times, there is no #{number}")
         return same[int(number) - 1]
     exact = [d for d in same if d.name == plain]
     best = exact if len(exact) == 1 else same
     if len(best) > 1:
-        raise NotFound(f"{path.name} defines {plain} {len(best)} times: say {plain}#1 or so")
+        raise NotFound(f"{where} defines {plain} {len(best)} times: say {plain}#1 or so")
     return best[0]
