@@ -24,6 +24,7 @@ LONGEST_CYCLE = 8
 PAYLOAD = re.compile(r'"((?:[^"\\]|\\.)*)"')
 PORT = re.compile(r"sin6?_port=htons\((\d+)\)")
 READS = {"recvfrom", "read", "readv", "recvmsg"}
+ACCEPTS = ("accept", "accept4")
 WRITES = {"sendto", "write", "writev", "sendmsg"}
 
 
@@ -178,11 +179,11 @@ class Names:
             self.roles[result] = "wake-up"
         elif name.startswith("pipe") and (ends := re.match(r"\[(\d+), (\d+)\]", args)):
             self.roles.update({ends[1]: "signal-pipe", ends[2]: "signal-pipe"})
-        elif name == "getsockname" and (port := PORT.search(args)) and port[1] in self.ports:
+        elif name in ("getsockname", "bind") and (port := PORT.search(args)) and port[1] in self.ports:
             self.roles[first] = self.ports[port[1]]
         elif "F_DUPFD" in args and first in self.roles:
             self.roles[result] = self.roles[first]
-        elif name == "accept4" and result.isdigit():
+        elif name in ACCEPTS and result.isdigit():
             self.roles[result] = self.clients.pop(0) if self.clients else "c?"
         elif name == "epoll_ctl" and "EPOLL_CTL_DEL" not in args:
             (_, data), = said.events
@@ -201,7 +202,7 @@ def parse(line: str, names: Names) -> Call | None:
     if line.startswith("+++ "):
         return None
     said = strace.parse(line)
-    if said.name in ("accept4", "epoll_ctl"):
+    if said.name in (*ACCEPTS, "epoll_ctl"):
         names.learn(said)
     call = make_call(said, names)
     if said.name == "close":
@@ -221,9 +222,9 @@ def make_call(said: strace.Call, names: Names) -> Call | None:
         return controlled(said, error, names)
     if name in READS | WRITES:
         return moved(name, role, args, result)
-    if name == "accept4":
+    if name in ACCEPTS:
         who = error or names.role(result)
-        return Call(name, f"accept4({role}) = {who}", accept_gloss(who))
+        return Call(name, f"{name}({role}) = {who}", accept_gloss(who))
     if name == "ioctl" and (count := re.search(r"FIONREAD, \[(\d+)\]", args)):
         return Call(name, f"ioctl({role}, FIONREAD)", f"asks how many bytes wait on {role}",
                     count[1])
