@@ -330,7 +330,7 @@ class Printer:
             self.printed += 1
 
     def line(self, mark: Mark) -> None:
-        points = f"{mark.points:3}/{mark.max}"
+        points = f"{mark.points if mark.outcomes else '-':>3}/{mark.max}"
         unstable = [o.check for o in mark.outcomes if o.verdict == record.UNSTABLE]
         more = f"  unstable: {', '.join(unstable)}" if unstable else ""
         colour = "green" if mark.passed else "dim" if mark.message else "red"
