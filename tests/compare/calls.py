@@ -165,7 +165,7 @@ class Names:
         self.ports = {str(port): f"{name}-listener" for name, port in ports.items()}
         self.clients = list(clients)
         self.roles: dict[str, str] = {}
-        self.by_data: dict[int, str] = {}  # what epoll_wait gives back
+        self.by_data: dict[int, str] = {}  # the descriptor behind what epoll_wait gives back
 
     def learn(self, said: strace.Call) -> None:
         name, args, first, result = said.name, said.args, said.parts[0], said.result
@@ -187,10 +187,13 @@ class Names:
             self.roles[result] = self.clients.pop(0) if self.clients else "c?"
         elif name == "epoll_ctl" and "EPOLL_CTL_DEL" not in args:
             (_, data), = said.events
-            self.by_data[data] = self.role(said.parts[2]) or "?"
+            self.by_data[data] = said.parts[2]
 
     def role(self, fd: str) -> str:
         return self.roles.get(fd, "")
+
+    def behind(self, data: int) -> str:
+        return self.role(self.by_data.get(data, "")) or "?"
 
 
 def parse(line: str, names: Names) -> Call | None:
@@ -242,7 +245,7 @@ def waited(said: strace.Call, names: Names) -> Call:
     elif said.result == "EINTR":
         seen, gloss = said.result, "is woken by a signal"
     else:
-        events = [(names.by_data.get(data, "?"), bits) for bits, data in said.events]
+        events = [(names.behind(data), bits) for bits, data in said.events]
         seen = ", ".join(f"{who} {bits}" for who, bits in events)
         gloss = "wakes up: " + ", ".join(f"{who} {ready(who, bits)}" for who, bits in events)
     return Call(said.name, f"{said.name}({limit}) = {seen}", gloss)
@@ -319,13 +322,19 @@ def trace(conversation: conv.Conversation, target: str, ports=("text", "http"),
     with tempfile.NamedTemporaryFile(prefix="strace-") as file:
         log = strace.Log(file.name, waits)
         cuts: list[int] = []
+
+        def after_step(_: conv.Step) -> None:
+            if not player.calm:
+                log.resting()
+            cuts.append(log.cut)
+
         with harness.Server(target, *conversation.flags, ports=ports,
                             wrapper=strace.command(file.name, TRACED, "-s", "64"),
                             env=strace.environment(),
                             preexec=conv.limit_files(conversation.files)) as server:
             player = conv.Player(server, conversation, patience=patience,
                                  asleep=lambda: conv.sleeps(server.pid) and log.resting(),
-                                 after_step=lambda step: cuts.append(log.cut))
+                                 after_step=after_step)
             player.settle()
             if not log.resting():
                 raise strace.NotUnderstood("strace does not say that the server waits for clients")

@@ -53,6 +53,7 @@ from tests.lib import wire
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "conversations"
 PATIENCE = 8.0  # an answer that takes longer is taken for none; bounds the run, judges no speed
+BULK = 4 << 20  # bytes that may take PATIENCE once more
 DERAILED = 0.4  # for what is waited for behind a wrong answer
 QUIET = 0.15  # a wrong answer is over when nothing more has come for so long
 TCP_CLOSE = 7  # linux/tcp_states.h
@@ -82,6 +83,11 @@ class Step:
     client: str = ""
     data: bytes = b""
     value: str = ""
+
+    @property
+    def weight(self) -> float:
+        """How much more patience it needs than one that moves a few bytes."""
+        return 1 + len(self.data) / BULK
 
 
 @dataclasses.dataclass
@@ -371,6 +377,7 @@ class Player:
         self.clients: dict[str, Client] = {}
         self.observations: list[Observation] = []
         self.exited = False
+        self.step = conversation.steps[0]
         self.calm = True  # the last step ended with a server that sleeps
         self.sockets = 0  # those it has without a client
         self.sockets = self.held()
@@ -378,6 +385,7 @@ class Player:
     def play(self) -> list[Observation]:
         try:
             for step in self.conversation.steps:
+                self.step = step
                 if not self.do(step):
                     break
                 self.settle()
@@ -506,7 +514,8 @@ class Player:
         return busy > looks / 2
 
     def read_until(self, client: Client, done) -> None:
-        deadline = time.monotonic() + (DERAILED if client.derailed else self.patience)
+        deadline = time.monotonic() + (DERAILED if client.derailed else
+                                       self.patience * self.step.weight)
         while not done() and not client.ended and time.monotonic() < deadline:
             self.push_all()
             if not client.pull():
@@ -526,7 +535,7 @@ class Player:
     def settle(self) -> None:
         """Until the server has dealt with all it was sent and sleeps. What cannot be sent, because
         the server does not read at the moment, waits: two looks that find no change are enough."""
-        deadline = time.monotonic() + self.patience
+        deadline = time.monotonic() + self.patience * self.step.weight
         calm = 0
         while calm < 3 and time.monotonic() < deadline:
             moved = self.push_all()

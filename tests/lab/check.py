@@ -267,12 +267,12 @@ def run(wanted: list[Checkpoint], target: Target, scale: float = 1.0, every: boo
             if check not in known:
                 known[check] = perform(check, target, scale, prefix)
             mark.outcomes.append(known[check])
-            if known[check].failed:
-                break
+            if known[check].failed or len(mark.outcomes) == len(checkpoint.checks):
+                mark.message = ""
             after(marks)
-        mark.message = ""
-        failed = failed or ("" if mark.passed else mark.id)
-        after(marks)
+            if known[check].failed:
+                failed = failed or mark.id
+                break
     return marks
 
 

@@ -18,3 +18,8 @@ lab-watch: deps  ## the same, again and again: whenever you change it
 	@$(LAB_CHECK) watch $(LAB_WORK)
 lab-list:  ## which checkpoints DIR= (or BIN=) has solved
 	@$(LAB_CHECK) list $(LAB_WORK)
+
+CHECKS += lab-test
+lab-test: deps  ## does the lab say what is wrong, and end what it started?
+	$(call build,$(ASAN),$(call bin_of,$(ASAN))/01_plain_epoll)
+	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTEST) -n 4 tests/lab

@@ -83,12 +83,13 @@ class Target:
         return ["--program", self.program]
 
     @property
-    def sanitized(self) -> bool:
-        """A sanitizer maps terabytes: it cannot live with a limit of memory."""
+    def may_be_limited(self) -> bool:
+        """In its memory. A sanitizer maps terabytes; what a script starts is not known."""
         path = shutil.which(self.command[0]) if self.command else harness.binary(self.program)
         with contextlib.suppress(OSError, TypeError), open(path, "rb") as file:
-            return SANITIZER.search(file.read()) is not None
-        return False
+            text = file.read()
+            return not text.startswith(b"#!") and not SANITIZER.search(text)
+        return True
 
 
 # ---- what one step shows -------------------------------------------------------------------------
@@ -98,7 +99,7 @@ def limit(scale: float) -> float:
 
 
 def wrong(seen: conv.Observation, allowed: float) -> bool:
-    return not seen.same or seen.seconds > allowed
+    return not seen.same or seen.seconds > allowed * seen.step.weight
 
 
 def plural(count: int, what: str = "byte") -> str:
@@ -112,6 +113,7 @@ def shown(data: bytes) -> str:
 def received(seen: conv.Observation, ended: str, allowed: float) -> str:
     """What is wrong with an answer."""
     who, expected, got, at = seen.step.client, seen.expected, seen.got, seen.at
+    allowed *= seen.step.weight
     if seen.seconds > allowed:
         count = plural(len(got)) if seen.same else f"{len(got):,} of {plural(len(expected))}"
         return f"{who} got {count} after {seen.seconds:.1f} s: {allowed:.1f} s are allowed"
@@ -266,7 +268,7 @@ def look(server: harness.Server, played: Played, allowed: float, patience: float
     def after_step(step: conv.Step) -> bool:
         if not player.calm and player.spins():
             busy = dataclasses.replace(step, verb="sleeps", value=(
-                f"{patience:.1f} s after this step it still does not sleep (or it is much too "
+                f"{patience * step.weight:.1f} s after this step it still does not sleep (or it is much too "
                 "slow)"))
             player.observations.append(conv.Observation(busy, b"asleep", b"busy"))
         return any(wrong(seen, allowed) for seen in player.observations)
@@ -530,7 +532,7 @@ def limit_resources(target: Target) -> None:
     """Of this process and those it starts."""
     limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: FILE_SIZE,
               resource.RLIMIT_NOFILE: DESCRIPTORS}
-    if not target.sanitized:
+    if target.may_be_limited:
         limits[resource.RLIMIT_DATA] = MEMORY
     for what, most in limits.items():
         hard = resource.getrlimit(what)[1]
