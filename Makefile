@@ -17,7 +17,7 @@ comma     := ,
 CXX_NAME  := $(subst $() ,-,$(notdir $(CXX)))
 VARIANT   := $(CXX_NAME)$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 OBJ       := $(BUILD)/obj/$(VARIANT)
-BIN       := $(if $(SAN),$(BUILD)/bin-$(VARIANT),$(BUILD))
+BINS      := $(if $(SAN),$(BUILD)/bin-$(VARIANT),$(BUILD))
 
 WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(WERROR),-Werror)
 CXXFLAGS  ?= -O2 -g
@@ -30,24 +30,24 @@ EVENT_LIBS   = $(call once,EVENT_LIBS,pkg-config --libs libevent_core)
 HTTP_LIBS    = $(call once,HTTP_LIBS,pkg-config --libs libevent_core libevent_extra)
 
 COMMON_OBJ := $(patsubst %.cc,$(OBJ)/%.o,$(wildcard common/*.cc))
-BINARIES   := $(STAGES:%=$(BIN)/%) $(BIN)/evhttp_server $(BIN)/evhttp_client
+BINARIES   := $(STAGES:%=$(BINS)/%) $(BINS)/evhttp_server $(BINS)/evhttp_client
 
 .PHONY: all
 all: $(BINARIES)  ## build the four stages, evhttp_server and evhttp_client; make alone does this
 
-$(BIN)/01_plain_epoll: $(OBJ)/01_plain_epoll/server.o
-$(BIN)/02_epoll_reactor: $(OBJ)/02_epoll_reactor/server.o $(OBJ)/02_epoll_reactor/reactor.o
-$(BIN)/03_libevent_raw: $(OBJ)/03_libevent_raw/server.o $(OBJ)/03_libevent_raw/base.o
-$(BIN)/04_bufferevent_http: $(OBJ)/04_bufferevent_http/server.o $(OBJ)/03_libevent_raw/base.o
-$(BIN)/03_libevent_raw $(BIN)/04_bufferevent_http: LIBS = $(EVENT_LIBS)
-$(BIN)/evhttp_server: $(addprefix $(OBJ)/,04_bufferevent_http/evhttp_server.o \
+$(BINS)/01_plain_epoll: $(OBJ)/01_plain_epoll/server.o
+$(BINS)/02_epoll_reactor: $(OBJ)/02_epoll_reactor/server.o $(OBJ)/02_epoll_reactor/reactor.o
+$(BINS)/03_libevent_raw: $(OBJ)/03_libevent_raw/server.o $(OBJ)/03_libevent_raw/base.o
+$(BINS)/04_bufferevent_http: $(OBJ)/04_bufferevent_http/server.o $(OBJ)/03_libevent_raw/base.o
+$(BINS)/03_libevent_raw $(BINS)/04_bufferevent_http: LIBS = $(EVENT_LIBS)
+$(BINS)/evhttp_server: $(addprefix $(OBJ)/,04_bufferevent_http/evhttp_server.o \
   04_bufferevent_http/evhttp_message.o 04_bufferevent_http/guard.o \
   04_bufferevent_http/upper_rpc.o 03_libevent_raw/base.o)
-$(BIN)/evhttp_client: $(addprefix $(OBJ)/,04_bufferevent_http/evhttp_client.o \
+$(BINS)/evhttp_client: $(addprefix $(OBJ)/,04_bufferevent_http/evhttp_client.o \
   04_bufferevent_http/command.o 04_bufferevent_http/evhttp_message.o \
   04_bufferevent_http/response_head.o \
   04_bufferevent_http/upper_rpc.o 03_libevent_raw/base.o)
-$(BIN)/evhttp_server $(BIN)/evhttp_client: LIBS = $(HTTP_LIBS)
+$(BINS)/evhttp_server $(BINS)/evhttp_client: LIBS = $(HTTP_LIBS)
 
 $(BINARIES): $(COMMON_OBJ)
 	@mkdir -p $(@D)
@@ -81,11 +81,11 @@ demo: deps  ## play one conversation against all four stages and compare the ans
 	$(call build)
 	@$(PYTHON) -m tests.demo.demo
 
-run-01: $(BIN)/01_plain_epoll  ## run stage 1 on its own ports (7001 and 8001); Ctrl-C ends it
-run-02: $(BIN)/02_epoll_reactor  ## run stage 2 (7002 and 8002)
-run-03: $(BIN)/03_libevent_raw  ## run stage 3 (7003 and 8003)
-run-04: $(BIN)/04_bufferevent_http  ## run stage 4 (7004 and 8004)
-run-05: $(BIN)/evhttp_server  ## run evhttp_server (HTTP only, 8005)
+run-01: $(BINS)/01_plain_epoll  ## run stage 1 on its own ports (7001 and 8001); Ctrl-C ends it
+run-02: $(BINS)/02_epoll_reactor  ## run stage 2 (7002 and 8002)
+run-03: $(BINS)/03_libevent_raw  ## run stage 3 (7003 and 8003)
+run-04: $(BINS)/04_bufferevent_http  ## run stage 4 (7004 and 8004)
+run-05: $(BINS)/evhttp_server  ## run evhttp_server (HTTP only, 8005)
 run-01 run-02 run-03 run-04 run-05:
 	@exec $< $(ARGS)
 

@@ -102,29 +102,40 @@ prepare()
 
 # ---- servers -------------------------------------------------------------------------------------
 
-def stat_of(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat behind the program's name: its state, its parent and so on."""
+def stat_of(pid: int | str) -> list[str]:
+    """The fields of /proc/PID/stat behind the program's name: its state, its parent and so on. Of a
+    thread: PID/task/THREAD."""
     with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
         return stat.read().rsplit(")", 1)[1].split()
 
 
 class StartError(Exception):
-    """The server did not get as far as listening. Holds what it printed on stderr."""
+    """The server did not get as far as listening."""
+
+    def __init__(self, text: str, printed: str = "", stderr: str = "", status: int | None = None):
+        super().__init__(text)
+        self.printed = printed
+        self.stderr = stderr
+        self.status = status  # None: it still ran
 
 
 class Server:
     """A running stage on ports of its own choosing.
 
-    `name` is a stage, or a path to any program that prints the same two lines. `ports` are the
-    listeners it announces. `wrapper` is put in front of the command line (strace, valgrind).
+    `name` is a stage, a path to any program that prints the same two lines, or a tuple: a whole
+    command line, which chooses its ports by itself. `ports` are the listeners it announces.
+    `wrapper` is put in front of the command line (strace, valgrind).
     """
 
     def __init__(self, name, *flags, ports=("text", "http"), wrapper=(), env=None, preexec=None,
                  start_timeout=20.0):
-        self.name = str(name)
-        path = name if os.sep in str(name) else binary(str(name))
-        chosen = [part for port in ports for part in (f"--{port}-port", "0")]
-        self.command = [*map(str, wrapper), str(path), *chosen, *map(str, flags)]
+        if isinstance(name, tuple):
+            self.name, program = name[0], [*name]
+        else:
+            self.name = str(name)
+            path = name if os.sep in str(name) else binary(str(name))
+            program = [str(path), *(part for port in ports for part in (f"--{port}-port", "0"))]
+        self.command = [*map(str, wrapper), *program, *map(str, flags)]
         self.ports = {}
         self.host = "127.0.0.1"
         self._stderr = tempfile.TemporaryFile()
@@ -140,7 +151,7 @@ class Server:
     def _read_ports(self, expected, deadline):
         os.set_blocking(self.process.stdout.fileno(), False)
         seen = b""
-        while set(self.ports) != set(expected):
+        while not set(expected) <= set(self.ports):
             chunk = self.process.stdout.read()
             if chunk:
                 seen += chunk
@@ -150,7 +161,9 @@ class Server:
                         self.host = match["host"].strip("[]")
             elif chunk == b"" or time.monotonic() > deadline:
                 self.process.poll()
-                raise StartError(f"{self.command}: printed {seen!r}; stderr: {self.stderr()!r}")
+                raise StartError(f"{self.command}: printed {seen!r}; stderr: {self.stderr()!r}",
+                                 seen.decode(errors="replace"), self.stderr(),
+                                 self.process.returncode)
             else:
                 time.sleep(0.002)
 
@@ -224,6 +237,16 @@ class Server:
 
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def sockets(self) -> int:
+        """How many of its descriptors are sockets."""
+        folder, count = f"/proc/{self.pid}/fd", 0
+        for name in os.listdir(folder):
+            try:
+                count += os.readlink(f"{folder}/{name}").startswith("socket:")
+            except FileNotFoundError:
+                continue  # closed meanwhile
+        return count
 
     def resident(self) -> int:
         """Resident memory in bytes."""

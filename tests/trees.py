@@ -21,12 +21,12 @@ def run(command: list, **kwargs) -> subprocess.CompletedProcess:
                           errors="replace", check=False, **kwargs)
 
 
-def copy(tree: pathlib.Path, objects: str, source: pathlib.Path = harness.ROOT) -> None:
-    """The sources and that folder of objects. Times are kept, so that make compiles only what a
+def copy(tree: pathlib.Path, *objects: str, source: pathlib.Path = harness.ROOT) -> None:
+    """The sources and those folders of objects. Times are kept, so that make compiles only what a
     patch touches; the objects' dependency files name the same relative paths."""
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
-    for name in (*SOURCES, objects):
+    for name in (*SOURCES, *objects):
         path = source / name
         if path.is_dir():
             shutil.copytree(path, tree / name)

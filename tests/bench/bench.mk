@@ -2,7 +2,7 @@
 #
 #   make bench BENCH='--rounds 9 --only 02'   other flags of tests.bench.bench
 
-FLOORS     := $(patsubst tests/bench/floor/%.cc,$(BIN)/floor_%,$(wildcard tests/bench/floor/*.cc))
+FLOORS     := $(patsubst tests/bench/floor/%.cc,$(BINS)/floor_%,$(wildcard tests/bench/floor/*.cc))
 BENCH      ?=
 
 # Always the same compiler and flags, whatever the rest is built with: the counts are compared.
@@ -27,15 +27,15 @@ bench-record: deps  ## count the instructions anew and write tests/bench/instruc
 	@$(PYTHON) -m tests.bench.instructions record $(BUILD)/instructions
 
 bench-test: deps all $(FLOORS)  ## tests of the measuring tools themselves
-	@LAB_BIN=$(BIN) $(PYTEST) tests/bench
+	@LAB_BIN=$(BINS) $(PYTEST) tests/bench
 
 bench-deps:  ## install what only measuring needs: wrk, nginx, lighttpd, Google Benchmark ...
 	@tests/bench/deps.sh
 
-$(BIN)/floor_%: $(OBJ)/tests/bench/floor/%.o $(COMMON_OBJ)
+$(BINS)/floor_%: $(OBJ)/tests/bench/floor/%.o $(COMMON_OBJ)
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -o $@ $^ $(EVENT_LIBS)
-$(BIN)/parser_bench: LIBS = -lbenchmark -lhttp_parser
-$(BIN)/parser_bench $(BIN)/instructions: $(BIN)/%: $(OBJ)/tests/bench/%.o $(COMMON_OBJ)
+$(BINS)/parser_bench: LIBS = -lbenchmark -lhttp_parser
+$(BINS)/parser_bench $(BINS)/instructions: $(BINS)/%: $(OBJ)/tests/bench/%.o $(COMMON_OBJ)
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -o $@ $^ $(LIBS)

@@ -24,6 +24,7 @@ LONGEST_CYCLE = 8
 PAYLOAD = re.compile(r'"((?:[^"\\]|\\.)*)"')
 PORT = re.compile(r"sin6?_port=htons\((\d+)\)")
 READS = {"recvfrom", "read", "readv", "recvmsg"}
+ACCEPTS = ("accept", "accept4")
 WRITES = {"sendto", "write", "writev", "sendmsg"}
 
 
@@ -164,7 +165,7 @@ class Names:
         self.ports = {str(port): f"{name}-listener" for name, port in ports.items()}
         self.clients = list(clients)
         self.roles: dict[str, str] = {}
-        self.by_data: dict[int, str] = {}  # what epoll_wait gives back
+        self.by_data: dict[int, str] = {}  # the descriptor behind what epoll_wait gives back
 
     def learn(self, said: strace.Call) -> None:
         name, args, first, result = said.name, said.args, said.parts[0], said.result
@@ -178,18 +179,21 @@ class Names:
             self.roles[result] = "wake-up"
         elif name.startswith("pipe") and (ends := re.match(r"\[(\d+), (\d+)\]", args)):
             self.roles.update({ends[1]: "signal-pipe", ends[2]: "signal-pipe"})
-        elif name == "getsockname" and (port := PORT.search(args)) and port[1] in self.ports:
+        elif name in ("getsockname", "bind") and (port := PORT.search(args)) and port[1] in self.ports:
             self.roles[first] = self.ports[port[1]]
         elif "F_DUPFD" in args and first in self.roles:
             self.roles[result] = self.roles[first]
-        elif name == "accept4" and result.isdigit():
+        elif name in ACCEPTS and result.isdigit():
             self.roles[result] = self.clients.pop(0) if self.clients else "c?"
         elif name == "epoll_ctl" and "EPOLL_CTL_DEL" not in args:
             (_, data), = said.events
-            self.by_data[data] = self.role(said.parts[2]) or "?"
+            self.by_data[data] = said.parts[2]
 
     def role(self, fd: str) -> str:
         return self.roles.get(fd, "")
+
+    def behind(self, data: int) -> str:
+        return self.role(self.by_data.get(data, "")) or "?"
 
 
 def parse(line: str, names: Names) -> Call | None:
@@ -201,7 +205,7 @@ def parse(line: str, names: Names) -> Call | None:
     if line.startswith("+++ "):
         return None
     said = strace.parse(line)
-    if said.name in ("accept4", "epoll_ctl"):
+    if said.name in (*ACCEPTS, "epoll_ctl"):
         names.learn(said)
     call = make_call(said, names)
     if said.name == "close":
@@ -221,9 +225,9 @@ def make_call(said: strace.Call, names: Names) -> Call | None:
         return controlled(said, error, names)
     if name in READS | WRITES:
         return moved(name, role, args, result)
-    if name == "accept4":
+    if name in ACCEPTS:
         who = error or names.role(result)
-        return Call(name, f"accept4({role}) = {who}", accept_gloss(who))
+        return Call(name, f"{name}({role}) = {who}", accept_gloss(who))
     if name == "ioctl" and (count := re.search(r"FIONREAD, \[(\d+)\]", args)):
         return Call(name, f"ioctl({role}, FIONREAD)", f"asks how many bytes wait on {role}",
                     count[1])
@@ -241,7 +245,7 @@ def waited(said: strace.Call, names: Names) -> Call:
     elif said.result == "EINTR":
         seen, gloss = said.result, "is woken by a signal"
     else:
-        events = [(names.by_data.get(data, "?"), bits) for bits, data in said.events]
+        events = [(names.behind(data), bits) for bits, data in said.events]
         seen = ", ".join(f"{who} {bits}" for who, bits in events)
         gloss = "wakes up: " + ", ".join(f"{who} {ready(who, bits)}" for who, bits in events)
     return Call(said.name, f"{said.name}({limit}) = {seen}", gloss)
@@ -318,13 +322,19 @@ def trace(conversation: conv.Conversation, target: str, ports=("text", "http"),
     with tempfile.NamedTemporaryFile(prefix="strace-") as file:
         log = strace.Log(file.name, waits)
         cuts: list[int] = []
+
+        def after_step(_: conv.Step) -> None:
+            if not player.calm:
+                log.resting()
+            cuts.append(log.cut)
+
         with harness.Server(target, *conversation.flags, ports=ports,
                             wrapper=strace.command(file.name, TRACED, "-s", "64"),
                             env=strace.environment(),
                             preexec=conv.limit_files(conversation.files)) as server:
             player = conv.Player(server, conversation, patience=patience,
                                  asleep=lambda: conv.sleeps(server.pid) and log.resting(),
-                                 after_step=lambda step: cuts.append(log.cut))
+                                 after_step=after_step)
             player.settle()
             if not log.resting():
                 raise strace.NotUnderstood("strace does not say that the server waits for clients")

@@ -19,7 +19,7 @@ $(OBJ)/stages.a: $(OBJ)/02_epoll_reactor/reactor.o $(OBJ)/03_libevent_raw/base.o
 	@ar rcs $@ $^
 
 ifneq ($(DIR),)
-$(BIN)/mine: $(patsubst $(MINE)/%.cc,$(OBJ)/mine/%.o,$(wildcard $(MINE)/*.cc)) $(COMMON_OBJ) $(OBJ)/stages.a
+$(BINS)/mine: $(patsubst $(MINE)/%.cc,$(OBJ)/mine/%.o,$(wildcard $(MINE)/*.cc)) $(COMMON_OBJ) $(OBJ)/stages.a
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -o $@ $^ $(HTTP_LIBS)
 $(OBJ)/mine/%.o: $(MINE)/%.cc always

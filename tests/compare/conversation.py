@@ -5,6 +5,7 @@ A file is read from top to bottom, one step a line:
     title: Two requests on one connection        what `make diff` shows next to the name
     flags: --idle-timeout 0.5                    flags for the server (optional)
     files: 12                                    its limit of open descriptors (optional)
+    counts: epoll_ctl 2 sendto 1                 system calls per request (optional; for the lab)
     let HELLO = "GET /hello HTTP/1.1\\r\\n"        a name for bytes; they may go on in the
                 "Host: lab\\r\\n\\r\\n"              next line, indented
     * the first request                          a caption for the steps that follow (optional)
@@ -17,6 +18,8 @@ A file is read from top to bottom, one step a line:
     c1 half-closes                               says that it will send no more
     c1 is closed                                 the server ends the connection, and not by a reset
     c1 closes        c1 resets                   the client goes, politely or not
+    c1 is accepted                               it is out of the accept queue: the server has it
+    server holds 2 clients                       it has so many sockets more than at the beginning
     server gets SIGTERM                          or SIGINT, SIGHUP, SIGSTOP, SIGCONT
     server sleeps                                it waits for news, and does not spin
     server exits with 0
@@ -28,9 +31,11 @@ the server has dealt with the one before and sleeps. A line that starts with # i
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import fcntl
+import os
 import pathlib
 import re
 import resource
@@ -48,6 +53,7 @@ from tests.lib import wire
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "conversations"
 PATIENCE = 8.0  # an answer that takes longer is taken for none; bounds the run, judges no speed
+BULK = 4 << 20  # bytes that may take PATIENCE once more
 DERAILED = 0.4  # for what is waited for behind a wrong answer
 QUIET = 0.15  # a wrong answer is over when nothing more has come for so long
 TCP_CLOSE = 7  # linux/tcp_states.h
@@ -78,6 +84,11 @@ class Step:
     data: bytes = b""
     value: str = ""
 
+    @property
+    def weight(self) -> float:
+        """How much more patience it needs than one that moves a few bytes."""
+        return 1 + len(self.data) / BULK
+
 
 @dataclasses.dataclass
 class Conversation:
@@ -85,6 +96,7 @@ class Conversation:
     title: str = ""
     flags: list[str] = dataclasses.field(default_factory=list)
     files: int = 0
+    counts: dict[str, float] = dataclasses.field(default_factory=dict)
     steps: list[Step] = dataclasses.field(default_factory=list)
 
     @property
@@ -105,6 +117,8 @@ STEPS = (  # pattern, verb; the groups are client and value
     (r"(c\d) receives nothing for " + NUMBER, "silence"),
     (r"(c\d) half-closes()", "half-closes"),
     (r"(c\d) is closed()", "end"),
+    (r"(c\d) is accepted()", "accepted"),
+    (r"()server holds (\d+) clients?", "holds"),
     (r"(c\d) closes()", "closes"),
     (r"(c\d) resets()", "resets"),
     (r"()server gets (SIGTERM|SIGINT|SIGHUP|SIGSTOP|SIGCONT)", "signal"),
@@ -191,6 +205,9 @@ class Reader:
             conversation.flags = shlex.split(line[6:])
         elif match := re.fullmatch(r"files:\s*(\d+)", line):
             conversation.files = int(match[1])
+        elif match := re.fullmatch(r"counts:((?:\s+\w+ [\d.]+)+)", line):
+            words = match[1].split()
+            conversation.counts = dict(zip(words[::2], map(float, words[1::2])))
         elif line.startswith("*"):
             self.caption = line[1:].strip()
         elif match := re.match(r"let ([A-Z][A-Z0-9_]*) =", line):
@@ -253,6 +270,7 @@ class Observation:
     step: Step
     expected: bytes
     got: bytes
+    seconds: float = dataclasses.field(default=0.0, compare=False)  # until the last byte came
 
     @property
     def same(self) -> bool:
@@ -270,10 +288,11 @@ class Client:
     def __init__(self, sock: socket.socket):
         self.socket = sock
         self.socket.setblocking(False)
-        self.unsent = b""
+        self.unsent = memoryview(b"")  # to cut the front off megabytes copies none of them
         self.unread = b""
         self.shut = False  # half-close as soon as all is sent
         self.derailed = False  # has got a wrong answer
+        self.heard = 0.0  # when something came last
         self.ended = ""  # "end" or "reset", once the server has ended it
 
     def push(self) -> bool:
@@ -289,7 +308,7 @@ class Client:
         except BlockingIOError:
             pass
         except OSError:
-            self.unsent, self.shut = b"", False  # the reading side says what happened
+            self.unsent, self.shut = memoryview(b""), False  # the reading side says what happened
         return moved
 
     def pull(self) -> bool:
@@ -300,10 +319,11 @@ class Client:
             return False
         except OSError as why:
             self.ended = "reset" if why.errno == errno.ECONNRESET else str(why)
-            return True
+            piece = b""
         if not piece:
-            self.ended = "end"
+            self.ended = self.ended or "end"
         self.unread += piece
+        self.heard = time.monotonic()
         return True
 
     def in_flight(self) -> bool:
@@ -316,6 +336,18 @@ class Client:
         count = fcntl.ioctl(self.socket.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
         return struct.unpack("i", count)[0] != 0
 
+    def accepted(self) -> bool:
+        """A process has the other end. While that waits in the accept queue, it has no inode."""
+        if self.socket.fileno() < 0:
+            return False
+        pair = (self.socket.getpeername()[1], self.socket.getsockname()[1])
+        for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+            with contextlib.suppress(FileNotFoundError), open(table, encoding="ascii") as lines:
+                for fields in map(str.split, list(lines)[1:]):
+                    if tuple(int(end.rpartition(":")[2], 16) for end in fields[1:3]) == pair:
+                        return fields[9] != "0"
+        return False
+
     def close(self, reset: bool = False) -> None:
         if self.socket.fileno() >= 0:
             if reset:
@@ -324,15 +356,16 @@ class Client:
 
 
 def sleeps(pid: int) -> bool:
-    """The process waits for something to happen (or is stopped, or gone)."""
+    """The process waits for something to happen (or is stopped, or gone): all its threads do."""
     try:
-        return harness.stat_of(pid)[0] in "STZX"
-    except FileNotFoundError:
+        return all(harness.stat_of(f"{pid}/task/{thread}")[0] in "STZX"
+                   for thread in os.listdir(f"/proc/{pid}/task"))
+    except (FileNotFoundError, ProcessLookupError):
         return True
 
 
 class Player:
-    """Plays a conversation against a running server."""
+    """Plays a conversation against a running server. It ends early if after_step says True."""
 
     def __init__(self, server: harness.Server, conversation: Conversation, asleep=None,
                  after_step=lambda step: None, patience: float = PATIENCE):
@@ -344,14 +377,20 @@ class Player:
         self.clients: dict[str, Client] = {}
         self.observations: list[Observation] = []
         self.exited = False
+        self.step = conversation.steps[0]
+        self.calm = True  # the last step ended with a server that sleeps
+        self.sockets = 0  # those it has without a client
+        self.sockets = self.held()
 
     def play(self) -> list[Observation]:
         try:
             for step in self.conversation.steps:
+                self.step = step
                 if not self.do(step):
                     break
                 self.settle()
-                self.after_step(step)
+                if self.after_step(step):
+                    break
             self.nothing_left()
         finally:
             for client in self.clients.values():
@@ -371,7 +410,7 @@ class Player:
         elif verb == "sends":
             pieces = [bytes([b]) for b in step.data] if step.value else [step.data]
             for piece in pieces:
-                client.unsent += piece
+                client.unsent = memoryview(bytes(client.unsent) + piece)
                 self.settle()
         elif verb == "half-closes":
             client.shut = True
@@ -386,6 +425,7 @@ class Player:
         return True
 
     def observe(self, step: Step, client: Client | None) -> None:
+        began = time.monotonic()
         if step.verb == "receives":
             seen = (step.data, self.receive(client, step.data))
         elif step.verb == "silence":
@@ -395,12 +435,18 @@ class Player:
         elif step.verb == "end":
             self.read_until(client, lambda: client.ended)
             seen = (b"end", self.take(client) + (client.ended or "still open").encode())
+        elif step.verb == "accepted":
+            seen = (b"accepted", b"accepted" if self.becomes(client.accepted) else b"waiting")
+        elif step.verb == "holds":
+            self.becomes(lambda: self.held() == int(step.value))
+            seen = (step.value.encode(), str(self.held()).encode())
         elif step.verb == "sleeps":
             seen = (b"asleep", b"busy" if self.spins() else b"asleep")
         else:
             seen = (step.value.encode(), self.exit_status().encode())
             self.exited = True
-        self.observations.append(Observation(step, *seen))
+        seconds = max(0.0, client.heard - began) if client else 0.0
+        self.observations.append(Observation(step, *seen, seconds))
         if client and not self.observations[-1].same:
             client.derailed = True
 
@@ -440,10 +486,21 @@ class Player:
         piece, client.unread = client.unread[:size], client.unread[size:]
         return DATE.sub(DATE_MARK, piece)
 
-    def exit_status(self) -> str:
+    def held(self) -> int:
+        """Clients, by the number of its sockets."""
+        with contextlib.suppress(FileNotFoundError):
+            return self.server.sockets() - self.sockets
+        return 0  # it is gone
+
+    def becomes(self, condition) -> bool:
+        """Is it so, now or soon?"""
         deadline = time.monotonic() + self.patience
-        while self.server.process.poll() is None and time.monotonic() < deadline:
+        while not condition() and time.monotonic() < deadline:
             self.pump(0.01)
+        return condition()
+
+    def exit_status(self) -> str:
+        self.becomes(lambda: self.server.process.poll() is not None)
         status = self.server.process.poll()
         return "still running" if status is None else str(status)
 
@@ -457,7 +514,8 @@ class Player:
         return busy > looks / 2
 
     def read_until(self, client: Client, done) -> None:
-        deadline = time.monotonic() + (DERAILED if client.derailed else self.patience)
+        deadline = time.monotonic() + (DERAILED if client.derailed else
+                                       self.patience * self.step.weight)
         while not done() and not client.ended and time.monotonic() < deadline:
             self.push_all()
             if not client.pull():
@@ -477,7 +535,7 @@ class Player:
     def settle(self) -> None:
         """Until the server has dealt with all it was sent and sleeps. What cannot be sent, because
         the server does not read at the moment, waits: two looks that find no change are enough."""
-        deadline = time.monotonic() + self.patience
+        deadline = time.monotonic() + self.patience * self.step.weight
         calm = 0
         while calm < 3 and time.monotonic() < deadline:
             moved = self.push_all()
@@ -487,6 +545,7 @@ class Player:
                 busy = busy or any(c.in_flight() for c in self.clients.values())
             calm = 0 if busy else calm + 1
             time.sleep(0.02 if stuck else 0.0005)
+        self.calm = calm >= 3
 
     def nothing_left(self) -> None:
         """What came and was not asked for is a difference too, and so is a server that died."""

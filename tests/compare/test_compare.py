@@ -12,6 +12,7 @@ import pty
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -239,6 +240,50 @@ def test_folding_counts_exactly_but_not_timers():
         ("read(c1) = 1", ""), ("… the line above, 5 times in all", ""), ("close(c1)", "")]
     assert list(calls.fold([tick] * 4 + [one])) == list(calls.fold([tick, one]))
     assert list(calls.fold([tick, other] * 2)) == list(calls.fold([tick, other] * 7))
+
+
+# ---- what the kernel says of a client ------------------------------------------------------------
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+def test_a_client_in_the_accept_queue_is_not_accepted(address):
+    """Catches a server that leaves its clients in the queue: their connect succeeds all the same.
+    And a look that overlooks IPv6, or an IPv4 client of a listener for both."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.create_server(("" if "ffff" in address else address, 0), family=family,
+                                    dualstack_ipv6="ffff" in address)
+    with listener:
+        host = address.removeprefix("::ffff:")
+        client = conv.Client(socket.create_connection((host, listener.getsockname()[1])))
+        assert not client.accepted()
+        with listener.accept()[0]:
+            assert client.accepted()
+        client.close()
+        assert not client.accepted()
+
+
+def test_a_program_sleeps_when_all_its_threads_do():
+    """Catches a look at the first thread only: that of Go or Java hardly ever runs."""
+    busy = ("import threading, time\n"
+            "threading.Thread(target=lambda: all(iter(lambda: 1, 0))).start()\n"
+            "print(flush=True)")
+    with subprocess.Popen([sys.executable, "-c", busy], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        try:
+            looks = [conv.sleeps(process.pid) for _ in range(200) if not time.sleep(0.002)]
+            assert looks.count(True) < 100
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("line, verb, value", [
+    ("c1 is accepted", "accepted", ""), ("server holds 1 client", "holds", "1"),
+    ("server holds 12 clients", "holds", "12")])
+def test_steps_that_ask_the_kernel(tmp_path, line, verb, value):
+    """Catches such a step taken for another, or for none."""
+    text = f"counts: epoll_ctl 2 sendto 0.5\nc1 connects to text\n{line}\n"
+    read = conv.Reader(tmp_path).read(text)
+    assert (read.steps[-1].verb, read.steps[-1].value or "") == (verb, value)
+    assert read.counts == {"epoll_ctl": 2, "sendto": 0.5}
 
 
 # ---- no difference missed ------------------------------------------------------------------------

@@ -117,7 +117,7 @@ def verify_patch(patch: pathlib.Path, untouched: pathlib.Path) -> str:
     """One solution, or one wrong solution."""
     name, right = patch.stem[:3], patch.parent == SOLUTIONS
     tree = OUTPUT / patch.stem
-    trees.copy(tree, OBJECTS, untouched)
+    trees.copy(tree, OBJECTS, source=untouched)
     trees.apply(patch, tree)
     build(tree, name)
     result = outcome(tree, name)

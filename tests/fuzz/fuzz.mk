@@ -13,17 +13,17 @@ fuzz: deps  ## libFuzzer (clang) on each target for SECONDS=20; what it finds is
 fuzz-ci: fuzz  ## what CI runs: 20 s each
 
 # Two at a time. The first corpus folder gets what is new, the committed one is only read.
-fuzz-build: $(FUZZ_TARGETS:%=$(BIN)/%_fuzz)
-	@printf '%s\n' $(FUZZ_TARGETS) | xargs -P 2 -I@ $(PYTHON) -m tests.harness tests/fuzz/run.sh $(BIN)/@_fuzz @ $(FUZZ_SECONDS)
+fuzz-build: $(FUZZ_TARGETS:%=$(BINS)/%_fuzz)
+	@printf '%s\n' $(FUZZ_TARGETS) | xargs -P 2 -I@ $(PYTHON) -m tests.harness tests/fuzz/run.sh $(BINS)/@_fuzz @ $(FUZZ_SECONDS)
 
-$(BIN)/%_fuzz: $(OBJ)/tests/fuzz/%_fuzz.o $(FUZZ_OBJ)
+$(BINS)/%_fuzz: $(OBJ)/tests/fuzz/%_fuzz.o $(FUZZ_OBJ)
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -fsanitize=fuzzer $(FUZZ_LINK) -o $@ $^
-$(BIN)/session_fuzz: FUZZ_LINK = -Wl,--wrap=time
+$(BINS)/session_fuzz: FUZZ_LINK = -Wl,--wrap=time
 .SECONDARY: $(FUZZ_TARGETS:%=$(OBJ)/tests/fuzz/%_fuzz.o)
 
 # A session behind stdin and stdout: everything but the routes.
-$(BIN)/session_cli: $(OBJ)/tests/fuzz/session_cli.o $(filter-out %/routes.o,$(FUZZ_OBJ))
+$(BINS)/session_cli: $(OBJ)/tests/fuzz/session_cli.o $(filter-out %/routes.o,$(FUZZ_OBJ))
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -o $@ $^
 
@@ -31,5 +31,5 @@ CHECKS += fuzz-test
 fuzz-test: deps  ## the parser against Python's h11: who accepts what, and what they read in it
 	$(call build,$(ASAN),fuzz-test-here)
 .PHONY: fuzz-test-here
-fuzz-test-here: $(BIN)/session_cli
-	@LAB_BIN=$(BIN) $(PYTEST) tests/fuzz
+fuzz-test-here: $(BINS)/session_cli
+	@LAB_BIN=$(BINS) $(PYTEST) tests/fuzz

@@ -11,16 +11,16 @@ next: deps next-deps  ## X=uring, coroutine or tls: what a program of notes/wher
 	@$(PYTHON) -m tests.next.programs $(X)
 
 notes notes-check: all-next
-all-next: $(addprefix $(BIN)/next/,$(NEXT))
+all-next: $(addprefix $(BINS)/next/,$(NEXT))
 
-$(BIN)/next/uring $(BIN)/next/uring_broken: LIBS = -luring
-$(BIN)/next/tls $(BIN)/next/tls_broken: LIBS = -levent_openssl $(EVENT_LIBS) -lssl -lcrypto
-$(BIN)/next/%: $(OBJ)/notes/next/%.o $(COMMON_OBJ)
+$(BINS)/next/uring $(BINS)/next/uring_broken: LIBS = -luring
+$(BINS)/next/tls $(BINS)/next/tls_broken: LIBS = -levent_openssl $(EVENT_LIBS) -lssl -lcrypto
+$(BINS)/next/%: $(OBJ)/notes/next/%.o $(COMMON_OBJ)
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -o $@ $^ $(LIBS)
 
 # What the check must reject: tests/next/uring.patch and so on.
-all-next-broken: $(NEXT:%=$(BIN)/next/%_broken)
+all-next-broken: $(NEXT:%=$(BINS)/next/%_broken)
 $(OBJ)/notes/next/%_broken.o: $(OBJ)/gen/%_broken.cc $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -c -o $@ $<
@@ -41,12 +41,12 @@ stuck: deps next-deps  ## X=nobody, spins, starves, unread or leaks: a server th
 	$(call build,,all-steps all-stuck)
 	@$(PYTHON) -m tests.next.stuck $(X) $(ARGS)
 
-all-stuck: $(BROKEN:%=$(BIN)/stuck/%)
+all-stuck: $(BROKEN:%=$(BINS)/stuck/%)
 $(OBJ)/gen/starves.cc: notes/steps/6_fresh_clock.cc
 $(OBJ)/gen/leaks.cc: notes/steps/3_what_is_left.cc
 $(BROKEN:%=$(OBJ)/gen/%.cc): $(OBJ)/gen/%.cc: notes/next/%.patch
 	@mkdir -p $(@D)
 	@patch --silent --output=$@ $(filter %.cc,$^) $<
-$(BROKEN:%=$(BIN)/stuck/%): $(BIN)/stuck/%: $(OBJ)/gen/%.cc $(OBJ)/flags
+$(BROKEN:%=$(BINS)/stuck/%): $(BINS)/stuck/%: $(OBJ)/gen/%.cc $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -o $@ $<

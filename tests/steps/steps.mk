@@ -5,9 +5,9 @@ STEPS := $(patsubst notes/steps/%.cc,%,$(sort $(wildcard notes/steps/*.cc)))
 TIMED := $(patsubst notes/steps/%.patch,%,$(sort $(wildcard notes/steps/*.patch)))
 
 .PHONY: step all-steps steps
-all-steps: $(STEPS:%=$(BIN)/steps/%) $(TIMED:%=$(BIN)/steps/%_timed)
+all-steps: $(STEPS:%=$(BINS)/steps/%) $(TIMED:%=$(BINS)/steps/%_timed)
 
-$(STEPS:%=$(BIN)/steps/%): $(BIN)/steps/%: $(OBJ)/notes/steps/%.o
+$(STEPS:%=$(BINS)/steps/%): $(BINS)/steps/%: $(OBJ)/notes/steps/%.o
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -o $@ $<
 
@@ -15,7 +15,7 @@ $(TIMED:%=$(OBJ)/gen/%_timed.cc): $(OBJ)/gen/%_timed.cc: notes/steps/%.cc notes/
 	@mkdir -p $(@D)
 	@patch --silent --output=$@ $^
 
-$(TIMED:%=$(BIN)/steps/%_timed): $(BIN)/steps/%_timed: $(OBJ)/gen/%_timed.cc $(OBJ)/flags
+$(TIMED:%=$(BINS)/steps/%_timed): $(BINS)/steps/%_timed: $(OBJ)/gen/%_timed.cc $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -o $@ $<
 
