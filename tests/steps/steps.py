@@ -194,7 +194,8 @@ def show_calls(step: int, number: int) -> None:
     seen = excerpt(step, number)
     print("\nWhat it asks of the kernel meanwhile:")
     render.timeline(seen)
-    print(f"  {seen.steps[-1].rests} ...  and here it waits")
+    rests = seen.steps[-1].rests.removesuffix("(epoll)")
+    print(f"  {rests} ...  and here it waits")
 
 
 def show_timer(step: int) -> None:
