@@ -128,7 +128,7 @@ void on_writable(Connection& c) {
 void on_readable(Connection& c) {
   char bytes[16 * 1024];
   const ssize_t got = recv(c.fd.get(), bytes, sizeof bytes, 0);
-  if (got < 0 && errno == EAGAIN) return;
+  if (got < 0 && errno == EAGAIN) return;    // woken in vain: that is no end
   if (got <= 0) return close_connection(c);  // it has said its last word, or is gone
   const std::span text(bytes, static_cast<size_t>(got));
   to_upper(text);

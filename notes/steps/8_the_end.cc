@@ -153,7 +153,7 @@ void restart_clock(Connection& c) {
   c.loop.connections.splice(c.loop.connections.end(), c.loop.connections, c.place);
 }
 
-// We are to stop, and have read all that has arrived.
+// We are to stop, and have read all that has arrived: FIONREAD counts what has not been read.
 bool is_drained(const Connection& c) {
   int waiting = 0;
   return c.loop.stops > 0 && ioctl(c.fd.get(), FIONREAD, &waiting) == 0 && waiting == 0;
@@ -176,7 +176,7 @@ void on_writable(Connection& c) {
 void on_readable(Connection& c) {
   char bytes[16 * 1024];
   const ssize_t got = recv(c.fd.get(), bytes, sizeof bytes, 0);
-  if (got < 0 && errno == EAGAIN) return;
+  if (got < 0 && errno == EAGAIN) return;    // woken in vain: that is no end
   if (got <= 0) return close_connection(c);  // it has said its last word, or is gone
   const std::span text(bytes, static_cast<size_t>(got));
   to_upper(text);
