@@ -317,6 +317,15 @@ def test_translation_takes_the_outputs_in_their_order(tmp_path):
     assert render(tmp_path, text, "zh.md", original).text == original
 
 
+def test_no_two_notes_write_the_same_file():
+    """Fails where two notes, which run at the same time, spoil each other's files: one of them
+    asked the server whose port the other had just written down."""
+    written = [name for page in sorted((ROOT / "notes").glob("*.md"))
+               for name in set(re.findall(r"(?:>|-o) ?(build/[\w.-]+)", page.read_text("utf-8")))]
+    assert len(written) > 10
+    assert sorted(written) == sorted(set(written))
+
+
 # ---- finding definitions -------------------------------------------------------------------------
 
 SOURCE = '''#include "x.h"
