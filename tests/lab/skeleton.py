@@ -89,12 +89,12 @@ def files_of(program: str) -> list[str]:
     return sorted(named | {server_of(program)})
 
 
-def sources(program: str, upto: int) -> dict[str, str]:
-    """The student's files of that stage, with what is written at checkpoints up to `upto`. What
+def sources(program: str, until: int) -> dict[str, str]:
+    """The student's files of that stage, with what is written at checkpoints up to `until`. What
     they were to write for an earlier stage is there."""
     texts = {file: reference(file) for file in files_of(program)}
     unwritten = [(checkpoint, place) for checkpoint in checkpoints.track(program)
-                 if checkpoint.number > upto for place in checkpoint.writes]
+                 if checkpoint.number > until for place in checkpoint.writes]
     for checkpoint, place in reversed(unwritten):  # name#2 is the second one before and after
         texts[place.file] = replaced(texts[place.file], place.name,
                                      functools.partial(stub, place, checkpoint))
