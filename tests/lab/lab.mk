@@ -23,3 +23,13 @@ CHECKS += lab-test
 lab-test: deps  ## does the lab say what is wrong, and end what it started?
 	$(call build,$(ASAN),$(call bin_of,$(ASAN))/01_plain_epoll)
 	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTEST) -n 4 tests/lab
+
+# ---- starting (tests/lab/start.py) ---------------------------------------------------------------
+
+.PHONY: lab-start lab-release
+lab-start:  ## DIR=~/lab [STAGE=02] [FROM=3]: a folder for you to build that stage in
+	@$(if $(DIR),,$(error say where: make lab-start DIR=~/lab))$(PYTHON) -B -m tests.lab.start \
+	  "$$DIR" $(if $(STAGE),--stage "$$STAGE") $(if $(FROM),--from "$$FROM")
+lab-release:  ## DIR=out CP=3 [STAGE=01]: for teachers, the students' files as they are after that checkpoint
+	@$(if $(DIR),,$(error say where: make lab-release DIR=out CP=3))$(PYTHON) -B -m tests.lab.start \
+	  "$$DIR" $(if $(STAGE),--stage "$$STAGE") --release "$$CP"

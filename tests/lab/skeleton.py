@@ -112,6 +112,10 @@ def with_extras(text: str, file: str, unwritten: list[Place]) -> str:
     return text
 
 
+def is_unwritten(place: Place, code: str) -> bool:
+    return words(body_of(code)) == words(place.until)
+
+
 def unwritten_in(folder: pathlib.Path, checkpoint: Checkpoint) -> list[str]:
     """Where in that student's folder the stubs of a checkpoint still stand: file:line name."""
     found = []
@@ -123,6 +127,6 @@ def unwritten_in(folder: pathlib.Path, checkpoint: Checkpoint) -> list[str]:
             function = cpp.find(path, place.name)
         except cpp.NotFound:
             continue
-        if words(body_of(function.code)) == words(place.until):
+        if is_unwritten(place, function.code):
             found.append(f"{place.file}:{function.begin} {place.name}")
     return found

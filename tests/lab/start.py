@@ -1,0 +1,154 @@
+"""Gives a student a folder to work in.
+
+    python3 -m tests.lab.start ~/lab                      stage 1, from its first checkpoint on
+    python3 -m tests.lab.start ~/lab --stage 02           beside it the next stage
+    python3 -m tests.lab.start ~/lab --from 3             what the checkpoints before 1.3 asked for
+                                                          is there already
+    python3 -m tests.lab.start --release 3 --stage 01 to  the files as they are after checkpoint 1.3
+
+What is the student's already stays as it is: only files that do not exist are written. A stage
+after the first one takes over from the student's last stage what is the same in both. Exit status:
+0, or 2 with a line that says why nothing was written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import shutil
+import sys
+
+from tests import harness
+from tests.lab import checkpoints, skeleton
+from tests.lib import cpp
+
+MAKEFILE = pathlib.Path(__file__).resolve().parent / "student.make"
+FIRST = harness.STAGES[0]
+
+
+class Refused(Exception):
+    """Nothing was written; a line that says why."""
+
+
+def carried(program: str, folder: pathlib.Path) -> dict[str, str]:
+    """What the student wrote for the stage before, of functions that are the same in this one."""
+    before = checkpoints.TRACKS[checkpoints.TRACKS.index(program) - 1]
+    if not before or not (folder / skeleton.server_of(before)).exists():
+        return {}
+    here, there, mine = (
+        {d.name: d.code for d in cpp.declarations(text) if d.kind == "function"} for text in
+        (skeleton.reference(skeleton.server_of(program)),
+         skeleton.reference(skeleton.server_of(before)),
+         (folder / skeleton.server_of(before)).read_text(encoding="utf-8")))
+    written = {place.name: place for checkpoint in checkpoints.load()
+               if checkpoint.program != program for place in checkpoint.writes}
+    return {name: mine[name] for name in written if name in mine
+            and here.get(name) == there.get(name) is not None
+            and not skeleton.is_unwritten(written[name], mine[name])}
+
+
+def sources(program: str, first: int, folder: pathlib.Path) -> dict[str, str]:
+    """The student's files of this stage, with the checkpoints from `first` on to be written."""
+    texts = skeleton.sources(program, first - 1)
+    server = skeleton.server_of(program)
+    to_write = {place.name for c in checkpoints.track(program) for place in c.writes}
+    for name, code in carried(program, folder).items():
+        if name not in to_write:
+            texts[server] = skeleton.replaced(texts[server], name, lambda _, code=code: code)
+    return texts
+
+
+def readme(program: str) -> str:
+    rows = "\n".join(f"- {c.id} {c.title} ({c.points} points): [lab/{c.page.name}](lab/{c.page.name})"
+                     for c in checkpoints.track(program))
+    return (f"# {program}: yours\n\nWhat is to be written says so where it stands: look for "
+            f"`To write`. `make` builds it, `make run` runs it, `make check` says how far you are "
+            f"(`make check CP=3`: up to the third checkpoint), `make list` what is solved.\n\n"
+            f"{rows}\n")
+
+
+def makefile() -> str:
+    return MAKEFILE.read_text(encoding="utf-8").replace("@LAB@", str(harness.ROOT))
+
+
+def write_new(path: pathlib.Path, text: str) -> bool:
+    """False if there is one already: it may be the student's work."""
+    if path.exists():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return True
+
+
+def give(folder: pathlib.Path, program: str, first: int) -> list[str]:
+    """Writes what is missing. Returns the names of the student's own files that are new."""
+    texts = sources(program, first, folder)
+    written = [name for name, text in texts.items() if write_new(folder / name, text)]
+    parts = {"common", *(pathlib.Path(name).parts[0] for name in texts)}
+    if program != FIRST:  # stage 4 is built with stage 3's base.cc, evhttp_server too
+        parts |= set(harness.STAGES[1:harness.STAGES.index(str(pathlib.Path(
+            skeleton.server_of(program)).parent)) + 1])
+    servers = {skeleton.server_of(other) for other in checkpoints.TRACKS if other}
+    for part in sorted(parts):
+        for source in sorted((harness.ROOT / part).rglob("*")):
+            name = str(source.relative_to(harness.ROOT))
+            if source.is_file() and name not in servers:
+                write_new(folder / name, skeleton.reference(name))
+    write_new(folder / "Makefile", makefile())
+    write_new(folder / "rules.mk", skeleton.reference("Makefile"))
+    (folder / "README.md").write_text(readme(program), encoding="utf-8")
+    (folder / "lab").mkdir(exist_ok=True)
+    for checkpoint in checkpoints.track(program):
+        if checkpoint.page.exists():
+            shutil.copy(checkpoint.page, folder / "lab")
+    return written
+
+
+def start(folder: pathlib.Path, stage: str, first: int | None) -> None:
+    program = checkpoints.program_of(stage)
+    track = checkpoints.track(program)
+    numbers = [c.number for c in track]
+    first = min(numbers) if first is None else first
+    if first not in numbers:
+        raise Refused(f"there is no checkpoint {first}: {program} has {numbers[0]} to {numbers[-1]}")
+    if folder.exists() and not folder.is_dir():
+        raise Refused(f"{folder} is no folder")
+    if (folder / skeleton.server_of(program)).exists():
+        raise Refused(f"{folder}/{skeleton.server_of(program)} is there already, and stays as it is")
+    if folder.resolve().is_relative_to(harness.ROOT) and "build" not in folder.resolve().parts:
+        raise Refused(f"{folder} lies in the lab's own tree: choose a folder of yours")
+    give(folder, program, first)
+    print(f"{folder}: {program}, from checkpoint {track[0].id[0]}.{first} on. "
+          f"Read {folder}/README.md, then: make -C {folder} check")
+
+
+def release(folder: pathlib.Path, stage: str, until: int) -> None:
+    """For a teacher: the student's files with all checkpoints up to that one written."""
+    for name, text in skeleton.sources(checkpoints.program_of(stage), until).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        print(path)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="lab-start", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--stage", default=FIRST)
+    parser.add_argument("--from", dest="first", type=int)
+    parser.add_argument("--release", type=int)
+    options = parser.parse_args(arguments)
+    try:
+        if options.release is not None:
+            release(options.folder, options.stage, options.release)
+        else:
+            start(options.folder.expanduser(), options.stage, options.first)
+    except (Refused, checkpoints.NoCheckpoint, OSError) as why:
+        print(f"lab-start: {why}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
