@@ -40,11 +40,11 @@ def carried(program: str, folder: pathlib.Path) -> dict[str, str]:
         (skeleton.reference(skeleton.server_of(program)),
          skeleton.reference(skeleton.server_of(before)),
          (folder / skeleton.server_of(before)).read_text(encoding="utf-8")))
-    written = {place.name: place for checkpoint in checkpoints.load()
-               if checkpoint.program != program for place in checkpoint.writes}
-    return {name: mine[name] for name in written if name in mine
-            and here.get(name) == there.get(name) is not None
-            and not skeleton.is_unwritten(written[name], mine[name])}
+    places = [place for c in checkpoints.load() if c.program != program for place in c.writes]
+    todo = {place.name for place in places if place.name in mine
+            and skeleton.is_unwritten(place, mine[place.name])}
+    return {name: mine[name] for name in {place.name for place in places} - todo
+            if name in mine and here.get(name) == there.get(name) is not None}
 
 
 def sources(program: str, first: int, folder: pathlib.Path) -> dict[str, str]:
