@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterable
 
 from tests import harness, trees
 from tests.compare import show
-from tests.lab import checkpoints, one, record, skeleton
+from tests.lab import checkpoints, record, skeleton
 from tests.lab.checkpoints import Checkpoint
 from tests.lab.one import Target
 from tests.lab.record import Mark, Outcome
@@ -159,8 +159,8 @@ def first_errors(text: str) -> list[str]:
                   if re.search(r"error[: ]|undefined reference", line)), 1)
     while start > 0 and re.search(r": (In|At) |^In file included|^ +from ", lines[start - 1]):
         start -= 1
-    cut = lines[start:start + FIRST_ERRORS]
-    return cut + [f"... {len(lines) - start - len(cut)} more lines"] * (len(lines) - start > len(cut))
+    cut, more = lines[start:start + FIRST_ERRORS], len(lines) - start - FIRST_ERRORS
+    return cut + ([f"... {more} more lines"] if more > 0 else [])
 
 
 # ---- running one check ---------------------------------------------------------------------------

@@ -268,8 +268,8 @@ def look(server: harness.Server, played: Played, allowed: float, patience: float
     def after_step(step: conv.Step) -> bool:
         if not player.calm and player.spins():
             busy = dataclasses.replace(step, verb="sleeps", value=(
-                f"{patience * step.weight:.1f} s after this step it still does not sleep (or it is much too "
-                "slow)"))
+                f"{patience * step.weight:.1f} s after this step it still does not sleep (or it is "
+                "much too slow)"))
             player.observations.append(conv.Observation(busy, b"asleep", b"busy"))
         return any(wrong(seen, allowed) for seen in player.observations)
 
