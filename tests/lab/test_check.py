@@ -312,8 +312,9 @@ def test_what_the_command_prints():
 
 
 @pytest.mark.parametrize("words", [
-    [], ["--bin", "/no/such/program"], ["--dir", "/no/such/folder"],
-    ["--bin", "true", "--dir", "."], ["--bin", "true", "--cp", "77"], ["--bin", "'"], ["--dir", str(harness.ROOT), "--stage", "9"]])
+    [], ["--bin", "/no/such/program"], ["--dir", "/no/such/folder"], ["--bin", "'"],
+    ["--bin", "true", "--dir", "."], ["--bin", "true", "--cp", "77"],
+    ["--dir", str(harness.ROOT), "--stage", "9"]])
 def test_wrong_usage_is_one_line(words):
     """Fails where a slip of the finger ends in a traceback, or as a failed check."""
     done = command("run", *words)
