@@ -331,8 +331,8 @@ def test_make_hands_the_command_line_on():
 
 # ---- a folder of sources -------------------------------------------------------------------------
 
-def folder(tmp_path: pathlib.Path, upto: int) -> pathlib.Path:
-    for name, text in skeleton.sources(STAGE, upto).items():
+def folder(tmp_path: pathlib.Path, until: int) -> pathlib.Path:
+    for name, text in skeleton.sources(STAGE, until).items():
         path = tmp_path / "mine" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
