@@ -179,7 +179,8 @@ class Names:
             self.roles[result] = "wake-up"
         elif name.startswith("pipe") and (ends := re.match(r"\[(\d+), (\d+)\]", args)):
             self.roles.update({ends[1]: "signal-pipe", ends[2]: "signal-pipe"})
-        elif name in ("getsockname", "bind") and (port := PORT.search(args)) and port[1] in self.ports:
+        elif (name in ("getsockname", "bind") and (port := PORT.search(args))
+              and port[1] in self.ports):
             self.roles[first] = self.ports[port[1]]
         elif "F_DUPFD" in args and first in self.roles:
             self.roles[result] = self.roles[first]

@@ -55,6 +55,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent / "conversations"
 PATIENCE = 8.0  # an answer that takes longer is taken for none; bounds the run, judges no speed
 BULK = 4 << 20  # bytes that may take PATIENCE once more
 DERAILED = 0.4  # for what is waited for behind a wrong answer
+STUCK = 0.3  # what is in flight for so long waits for a window: longer than an ACK is put off
 QUIET = 0.15  # a wrong answer is over when nothing more has come for so long
 TCP_CLOSE = 7  # linux/tcp_states.h
 ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "0": "\0", "\\": "\\", '"': '"'}
@@ -326,15 +327,15 @@ class Client:
         self.heard = time.monotonic()
         return True
 
-    def in_flight(self) -> bool:
-        """Bytes are on their way: the server's kernel has not got them yet."""
+    def in_flight(self) -> int:
+        """Bytes that are on their way: the server's kernel has not got them yet."""
         if self.socket.fileno() < 0:
-            return False
+            return 0
         state = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
         if state == TCP_CLOSE:  # after a reset what was on its way counts for ever
-            return False
+            return 0
         count = fcntl.ioctl(self.socket.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
-        return struct.unpack("i", count)[0] != 0
+        return struct.unpack("i", count)[0]
 
     def accepted(self) -> bool:
         """A process has the other end. While that waits in the accept queue, it has no inode."""
@@ -534,15 +535,19 @@ class Player:
 
     def settle(self) -> None:
         """Until the server has dealt with all it was sent and sleeps. What cannot be sent, because
-        the server does not read at the moment, waits: two looks that find no change are enough."""
-        deadline = time.monotonic() + self.patience * self.step.weight
-        calm = 0
-        while calm < 3 and time.monotonic() < deadline:
+        the server does not read at the moment, waits: two looks that find no change are enough.
+        So does what the kernel took and finds no window for."""
+        since = time.monotonic()
+        deadline = since + self.patience * self.step.weight
+        calm, in_flight = 0, 0
+        while calm < 3 and (now := time.monotonic()) < deadline:
             moved = self.push_all()
             busy = moved or not self.asleep()
-            stuck = any(c.unsent for c in self.clients.values())
+            if in_flight != (in_flight := sum(c.in_flight() for c in self.clients.values())):
+                since = now
+            stuck = any(c.unsent for c in self.clients.values()) or now - since > STUCK
             if not stuck:
-                busy = busy or any(c.in_flight() for c in self.clients.values())
+                busy = busy or in_flight > 0
             calm = 0 if busy else calm + 1
             time.sleep(0.02 if stuck else 0.0005)
         self.calm = calm >= 3

@@ -40,7 +40,7 @@ OUTPUT = harness.ROOT / "build" / "lab"
 KNOWN_GOOD = pathlib.Path(__file__).resolve().parent / "fixtures" / "server.py"
 NOMINAL = 0.75  # seconds that the first conversation with it takes on the machine PATIENCE is for
 DEADLINE = 60.0  # seconds for a conversation and its second run, before they are scaled
-TEST_DEADLINE = 150.0  # for the black-box tests of one name
+TEST_DEADLINE = 300.0  # for the black-box tests of one file, or name
 SAN = "address,undefined"
 OBJECTS = ("build/obj/g++", "build/obj/g++-address-undefined")
 FIRST_ERRORS = 30  # lines
@@ -159,8 +159,8 @@ def first_errors(text: str) -> list[str]:
                   if re.search(r"error[: ]|undefined reference", line)), 1)
     while start > 0 and re.search(r": (In|At) |^In file included|^ +from ", lines[start - 1]):
         start -= 1
-    cut = lines[start:start + FIRST_ERRORS]
-    return cut + [f"... {len(lines) - start - len(cut)} more lines"] * (len(lines) - start > len(cut))
+    cut, more = lines[start:start + FIRST_ERRORS], len(lines) - start - FIRST_ERRORS
+    return cut + ([f"... {more} more lines"] if more > 0 else [])
 
 
 # ---- running one check ---------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def perform(check: str, target: Target, scale: float = 1.0, prefix: Iterable[str
     """One check in a process of its own, with all it starts in a group that is killed at the end.
     `prefix` is put in front of the command line: what makes it run as somebody else, say."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    seconds = scale * (TEST_DEADLINE if "::" in check else DEADLINE)
+    seconds = scale * (TEST_DEADLINE if one.is_test(check) else DEADLINE)
     began, before = time.monotonic(), children()
     reading, writing = os.pipe()
     with tempfile.TemporaryFile() as log:
@@ -299,9 +299,8 @@ def check(work: Work, number: int | None, every: bool) -> list[Mark]:
     digest = work.digest
     printer = Printer(work, wanted)
     try:
-        needs_plain = any("::" in name or name.startswith("calls/")
-                          for c in wanted for name in c.checks)
-        target = build(work, plain=needs_plain)
+        tests = any(one.is_test(name) for c in wanted for name in c.checks)
+        target = build(work, plain=tests)
     except trees.Failure as why:
         marks = not_built(wanted, why)
     else:

@@ -21,8 +21,8 @@ lab-list:  ## which checkpoints DIR= (or BIN=) has solved
 
 CHECKS += lab-test
 lab-test: deps  ## does the lab say what is wrong, and end what it started?
-	$(call build,$(ASAN),$(call bin_of,$(ASAN))/01_plain_epoll)
-	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTEST) -n 4 tests/lab
+	$(call build,$(ASAN),$(addprefix $(call bin_of,$(ASAN))/,01_plain_epoll 02_epoll_reactor))
+	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTEST) -n 6 tests/lab  # most of them wait
 
 # ---- starting (tests/lab/start.py) ---------------------------------------------------------------
 

@@ -6,6 +6,10 @@
     --scale 2   this machine is so much slower than the one for which PATIENCE was chosen
     --to 5      the descriptor that gets the Outcome, as JSON, and nothing else (1: stdout)
 
+A check is a conversation (steps/3, conv/idle, lab/accepts), a black-box test or a file of them
+(test_text.py, test_text.py::test_echo_mode), or a conversation whose system calls are counted
+(calls/rearm_mod).
+
 What fails is run again. If it passes then, it is unstable. If not, the replay ends with the system
 calls of the step that went wrong, where these may be looked at.
 """
@@ -268,8 +272,8 @@ def look(server: harness.Server, played: Played, allowed: float, patience: float
     def after_step(step: conv.Step) -> bool:
         if not player.calm and player.spins():
             busy = dataclasses.replace(step, verb="sleeps", value=(
-                f"{patience * step.weight:.1f} s after this step it still does not sleep (or it is much too "
-                "slow)"))
+                f"{patience * step.weight:.1f} s after this step it still does not sleep (or it is "
+                "much too slow)"))
             player.observations.append(conv.Observation(busy, b"asleep", b"busy"))
         return any(wrong(seen, allowed) for seen in player.observations)
 
@@ -387,10 +391,11 @@ def traced(played: Played, target: Target, patience: float) -> list[str]:
 
 @dataclasses.dataclass
 class Look:
-    """What one run of a check saw, and what explains it and takes another run."""
+    """What one run of a check saw."""
 
     outcome: Outcome
-    explain: Callable[[], list[str]] = list
+    again: str = ""  # what to run again: the check, or the one test of it that failed
+    explain: Callable[[], list[str]] = list  # what takes one more run
 
 
 def check_conversation(check: str, target: Target, scale: float, again: bool) -> Look:
@@ -401,8 +406,8 @@ def check_conversation(check: str, target: Target, scale: float, again: bool) ->
     step = f"step {played.number}: " if played.fault else ""
     outcome = Outcome(check, record.FAILED, step + played.message, replay(played))
     if played.fault or "crashes" in played.message:
-        return Look(outcome, lambda: traced(played, target, allowed / 2))
-    return Look(outcome)
+        return Look(outcome, check, lambda: traced(played, target, allowed / 2))
+    return Look(outcome, check)
 
 
 def check_calls(check: str, target: Target, scale: float, _again: bool) -> Look:
@@ -410,17 +415,22 @@ def check_calls(check: str, target: Target, scale: float, _again: bool) -> Look:
     conversation = find_conversation(check)
     if why := harness.why_no_tracing():
         return Look(Outcome(check, record.SKIPPED, why))
-    trace = calls.trace(conversation, target.name, ports=target.ports, patience=limit(scale))
+    try:
+        trace = calls.trace(conversation, target.name, ports=target.ports, patience=limit(scale))
+    except (harness.StartError, strace.NotUnderstood) as why:
+        return Look(Outcome(check, record.FAILED, str(why).splitlines()[0]), check)
+    if seen := next((o for o in trace.seen if not o.same), None):
+        lines = conv.difference(seen, conversation)
+        return Look(Outcome(check, record.FAILED, lines[0], lines[1:]), check)
     made = trace.by_kind()
-    faults = [f"{name} is called {made.get(name, 0):.4g} times per request, not {count:.4g} times"
+    faults = [f"{made.get(name, 0):.4g} calls of {name} for a request, not {count:.4g}"
               for name, count in conversation.counts.items()
               if round(made.get(name, 0), 2) != count]
     if not faults:
         return Look(Outcome(check, record.PASSED))
-    lines = []
-    for number, part in enumerate(trace.steps, 1):
-        lines += [f"{number:4} {part.step.text}", *(f"       {text}" for text, _ in part.lines())]
-    return Look(Outcome(check, record.FAILED, "; ".join(faults), lines))
+    lines = [line for number, part in enumerate(trace.steps, 1) for line in
+             [f"{number:4} {part.step.text}", *(f"       {text}" for text, _ in part.lines())]]
+    return Look(Outcome(check, record.FAILED, "; ".join(faults), lines), check)
 
 
 class Reporter:
@@ -480,7 +490,8 @@ class Reporter:
 
     def replay(self) -> list[str]:
         report = self.failed[0]
-        lines = [f"     {self.doc[report.nodeid]}"] if self.doc.get(report.nodeid) else []
+        lines = [f"     {report.nodeid.removeprefix('tests/blackbox/')}"]
+        lines += [f"     {self.doc[report.nodeid]}"] if self.doc.get(report.nodeid) else []
         lines += self.line_of(report)
         if hasattr(report.longrepr, "reprcrash"):
             lines += block("it saw:", report.longrepr.reprcrash.message.splitlines())
@@ -497,13 +508,14 @@ def check_test(check: str, target: Target, scale: float, _again: bool) -> Look:
     import pytest  # pylint: disable=import-outside-toplevel
 
     reporter = Reporter()
-    arguments = ["-p", "no:cacheprovider", "-p", "no:xdist", "-q", "-x",
+    arguments = ["-p", "no:cacheprovider", "-p", "no:xdist", "-q", "-x", "-m", "not repository",
                  f"--timeout={TEST_PATIENCE * scale}", f"tests/blackbox/{check}"]
     if target.program in harness.STAGES:
         arguments += ["--stage", target.program]
     status = pytest.main(arguments, plugins=[reporter])
     if reporter.failed:
-        return Look(Outcome(check, record.FAILED, reporter.message, reporter.replay()))
+        name = reporter.failed[0].nodeid.removeprefix("tests/blackbox/")
+        return Look(Outcome(check, record.FAILED, reporter.message, reporter.replay()), name)
     if status in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise NoCheck(f"no check {check!r}: pytest ends with {status}")
     if not reporter.passed:
@@ -512,13 +524,17 @@ def check_test(check: str, target: Target, scale: float, _again: bool) -> Look:
     return Look(Outcome(check, record.PASSED))
 
 
+def is_test(check: str) -> bool:
+    return check.startswith("test_")
+
+
 def run(check: str, target: Target, scale: float) -> Outcome:
     began = time.monotonic()
-    kind = check.partition("/")[0]
-    look_at = {"calls": check_calls}.get(kind, check_test if "::" in check else check_conversation)
+    look_at = (check_test if is_test(check) else
+               check_calls if check.startswith("calls/") else check_conversation)
     first = look_at(check, target, scale, False)
     outcome = first.outcome
-    if outcome.failed and look_at(check, target, scale, True).outcome.failed:
+    if outcome.failed and look_at(first.again, target, scale, True).outcome.failed:
         outcome.replay += first.explain()
     elif outcome.failed:
         outcome.verdict = record.UNSTABLE
