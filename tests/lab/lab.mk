@@ -33,3 +33,16 @@ lab-start:  ## DIR=~/lab [STAGE=02] [FROM=3]: a folder for you to build that sta
 lab-release:  ## DIR=out CP=3 [STAGE=01]: for teachers, the students' files as they are after that checkpoint
 	@$(if $(DIR),,$(error say where: make lab-release DIR=out CP=3))$(PYTHON) -B -m tests.lab.start \
 	  "$$DIR" $(if $(STAGE),--stage "$$STAGE") --release "$$CP"
+
+# ---- true? (tests/lab/matrix.py) -----------------------------------------------------------------
+
+.PHONY: lab-matrix lab-matrix-quick
+CHECKS += lab-matrix-quick
+lab-matrix-quick: deps  ## with the reference up to K, are K's conversations passed, and the next ones failed?
+	$(call build)
+	$(call build,$(ASAN))
+	@$(PYTHON) -B -m tests.lab.matrix --quick
+lab-matrix: deps  ## the same by all checks of 0 to K+1; and where is each broken server caught? Half an hour
+	$(call build)
+	$(call build,$(ASAN))
+	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTHON) -B -m tests.lab.matrix

@@ -59,10 +59,10 @@ def sources(program: str, first: int, folder: pathlib.Path) -> dict[str, str]:
 
 
 def readme(program: str) -> str:
-    rows = "\n".join(f"- {c.id} {c.title} ({c.points} points): [lab/{c.page.name}](lab/{c.page.name})"
+    rows = "\n".join(f"- [{c.id} {c.title}](lab/{c.page.name}), {c.points} points"
                      for c in checkpoints.track(program))
     return (f"# {program}: yours\n\nWhat is to be written says so where it stands: look for "
-            f"`To write`. `make` builds it, `make run` runs it, `make check` says how far you are "
+            f"`To write`. `make` builds it, `make run-01` runs it, `make check` says how far you are "
             f"(`make check CP=3`: up to the third checkpoint), `make list` what is solved.\n\n"
             f"{rows}\n")
 
@@ -110,11 +110,11 @@ def start(folder: pathlib.Path, stage: str, first: int | None) -> None:
     numbers = [c.number for c in track]
     first = min(numbers) if first is None else first
     if first not in numbers:
-        raise Refused(f"there is no checkpoint {first}: {program} has {numbers[0]} to {numbers[-1]}")
+        raise Refused(f"no checkpoint {first}: {program} has {numbers[0]} to {numbers[-1]}")
     if folder.exists() and not folder.is_dir():
         raise Refused(f"{folder} is no folder")
-    if (folder / skeleton.server_of(program)).exists():
-        raise Refused(f"{folder}/{skeleton.server_of(program)} is there already, and stays as it is")
+    if (server := folder / skeleton.server_of(program)).exists():
+        raise Refused(f"{server} is there already, and stays as it is")
     if folder.resolve().is_relative_to(harness.ROOT) and "build" not in folder.resolve().parts:
         raise Refused(f"{folder} lies in the lab's own tree: choose a folder of yours")
     give(folder, program, first)
