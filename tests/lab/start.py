@@ -61,10 +61,10 @@ def sources(program: str, first: int, folder: pathlib.Path) -> dict[str, str]:
 def readme(program: str) -> str:
     rows = "\n".join(f"- [{c.id} {c.title}](lab/{c.page.name}), {c.points} points"
                      for c in checkpoints.track(program))
-    return (f"# {program}: yours\n\nWhat is to be written says so where it stands: look for "
-            f"`To write`. `make` builds it, `make run-01` runs it, `make check` says how far you are "
-            f"(`make check CP=3`: up to the third checkpoint), `make list` what is solved.\n\n"
-            f"{rows}\n")
+    return (f"# {program}: yours\n\n"
+            "What is to be written says so where it stands: look for `To write`. `make` builds it, "
+            "`make run-01` runs stage 1, `make check` says how far you are (`make check CP=3`: up "
+            f"to the third checkpoint), `make list` what is solved.\n\n{rows}\n")
 
 
 def makefile() -> str:
