@@ -80,6 +80,7 @@ bool says_close(evhttp_request* answered);
 void on_input(evbuffer* input, const evbuffer_cb_info* change, void* c);
 void show_to_guard(Connection& c, evbuffer* input, std::size_t count);
 void take_over(Connection& c);
+void refuse_when_due(Connection& c);
 void refuse(Connection& c, int status);
 void on_last_word(bufferevent*, void* connection);
 bool is_refusal(evbuffer* output, std::size_t at);
@@ -240,7 +241,7 @@ void show_to_guard(Connection& c, evbuffer* input, std::size_t count) {
   evbuffer_ptr_set(input, &at, evbuffer_get_length(input) - count, EVBUFFER_PTR_SET);
   evbuffer_copyout_from(input, &at, bytes.data(), bytes.size());
   c.verdict = c.guard->look(bytes);
-  if (c.verdict != 0 && c.answered == c.guard->complete()) refuse(c, c.verdict);
+  refuse_when_due(c);
 }
 
 // The connection ends when all is sent. What has come is thrown away, and evhttp is not called any
@@ -254,6 +255,11 @@ void take_over(Connection& c) {
       connection_of(c));
   bufferevent_disable(c.bev, EV_READ);
   bufferevent_enable(c.bev, EV_WRITE);
+}
+
+// What the guard refuses stands behind the requests that it let pass: their answers go out first.
+void refuse_when_due(Connection& c) {
+  if (c.verdict != 0 && c.answered == c.guard->complete()) refuse(c, c.verdict);
 }
 
 // Says no in evhttp's place.
@@ -295,7 +301,7 @@ void on_output(evbuffer* output, const evbuffer_cb_info* change, void* arg) {
   c.loop.deadlines.restart_clock(c);
   ++c.answered;
   if (c.closes) return take_over(c);  // evhttp goes on behind a CONNECT
-  if (c.verdict != 0 && c.answered == c.guard->complete()) refuse(c, c.verdict);
+  refuse_when_due(c);
 }
 
 // If what it waited for is there, it is we who are late: one last look, not judged by the clock.
