@@ -79,7 +79,7 @@ void append_member(std::string& json, std::string_view name, std::uint64_t value
 
 Response stats(const Request&, Context& context) {
   const App& app = context.app;
-  const auto total = [&app](Counter Stats::*counter) { return sum(app.stats, counter); };
+  const auto total = [&app](StatsField counter) { return sum(app.stats, counter); };
   const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - app.started);
   std::string& json = context.scratch;
   json.assign("{\"stage\":\"").append(app.stage).append("\"");

@@ -37,7 +37,9 @@ struct Gauge {
   std::optional<std::uint64_t> (*read)();
 };
 
-inline std::uint64_t sum(std::span<const Stats> loops, Counter Stats::*counter) {
+using StatsField = Counter Stats::*;
+
+inline std::uint64_t sum(std::span<const Stats> loops, StatsField counter) {
   std::uint64_t total = 0;
   for (const Stats& loop : loops) total += (loop.*counter).get();
   return total;

@@ -56,7 +56,7 @@ Clock::time_point Worker::next_deadline() {
 }
 
 void Worker::print_stats() const {
-  const auto total = [this](Counter Stats::*counter) {
+  const auto total = [this](StatsField counter) {
     return std::to_string(sum(context.app.stats, counter));
   };
   print_line(STDOUT_FILENO, "heartbeat: open " + total(&Stats::open) + ", accepted " +

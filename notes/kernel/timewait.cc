@@ -57,8 +57,8 @@ int main() {
   std::printf("%-32s %-11s %-11s %s\n", "", "TIME_WAIT", "plain", "SO_REUSEADDR");
   row("the server closes first", true, [](Pair& p) { p.ours.reset(); });
   row("... it had no SO_REUSEADDR", false, [](Pair& p) { p.ours.reset(); });
-  row("the client closes first", true, [](Pair& p) { p.peer.reset(); });
-  row(
-      "... and the server listens on", true, [](Pair& p) { p.peer.reset(); }, true);
+  const auto client_closes = [](Pair& p) { p.peer.reset(); };
+  row("the client closes first", true, client_closes);
+  row("... and the server listens on", true, client_closes, true);
   row("the server closes by RST", true, [](Pair& p) { reset(p.ours); });
 }

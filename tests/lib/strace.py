@@ -9,6 +9,8 @@ import re
 import time
 
 CALL = re.compile(r"(\w+)\((.*)\)\s+= (-?\w+)(?: (E[A-Z]+))?")
+# arm64 has no epoll_wait: glibc's is this there. Callers ask for both, "?epoll_wait,epoll_pwait".
+PWAIT = re.compile(r"epoll_pwait\((.*), NULL, 8\)")
 EVENT = re.compile(r"\{events=([A-Z|]+), data=(?:\{u32=\d+, u64=)?(\w+)\}")  # strace 6.1, or 6.13
 THREAD = re.compile(r"(?:(\d+) +)?(.*)")
 RESUMED = re.compile(r"<\.\.\. \w+ resumed>(.*)")
@@ -51,7 +53,7 @@ class Call:
 
 
 def parse(line: str) -> Call:
-    match = CALL.match(line)
+    match = CALL.match(PWAIT.sub(r"epoll_wait(\1)", line))
     if not match:
         raise NotUnderstood(f"strace says {line}")
     return Call(match[1], match[2], match[4] or match[3])
@@ -74,7 +76,7 @@ def whole(lines: list[str]) -> list[str]:
 def totals(table: str) -> dict[str, int]:
     """How often each call was made, by the table of `strace -c`."""
     rows = (line.split() for line in table.splitlines())
-    return {row[-1]: int(row[3]) for row in rows
+    return {row[-1].replace("_pwait", "_wait"): int(row[3]) for row in rows
             if len(row) >= 5 and re.fullmatch(r"[\d.]+", row[0]) and row[-1] != "total"}
 
 
@@ -91,8 +93,8 @@ class Log:
 
     def calls(self, *names: str) -> list[Call]:
         """Those calls, or all, that have returned."""
-        return [parse(line) for line in whole(self.part())
-                if (found := CALL.match(line)) and (not names or found[1] in names)]
+        found = [parse(line) for line in whole(self.part()) if CALL.match(line)]
+        return [call for call in found if not names or call.name in names]
 
     def resting(self) -> bool:
         """The last line is a wait that has not returned, or the end. Remembers where it begins:

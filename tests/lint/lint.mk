@@ -1,7 +1,7 @@
 # What can be seen to be wrong without a test. Each of these is a hook in .pre-commit-config.yaml too.
 
 PYTHON_SOURCES := $(sort $(shell find notes tests -name '*.py'))
-SHELL_SOURCES  := .ci/run $(sort $(shell find tests -name '*.sh'))
+SHELL_SOURCES  := .ci/run .devcontainer/deps.sh $(sort $(shell find tests -name '*.sh'))
 
 .PHONY: lint lint-python lint-shell lint-spelling lint-deps format-python tidy-tests
 lint: format-check lint-python lint-shell lint-spelling  ## style and slips, in C++, Python, shell and English

@@ -29,8 +29,8 @@ from tests.steps import steps
 FOLDER = harness.ROOT / "notes" / "next"
 PASSES = {"uring": range(1, 7), "coroutine": range(1, 5), "tls": range(1, 4)}
 PACKAGE = {"uring": "liburing-dev", "tls": "libssl-dev"}
-TRACED = "read,write,readv,writev,%network,epoll_wait,epoll_ctl,io_uring_enter"
-WAITS = re.compile(rb"(epoll_wait|io_uring_enter)\(")
+TRACED = "read,write,readv,writev,%network,?epoll_wait,epoll_pwait,epoll_ctl,io_uring_enter"
+WAITS = re.compile(rb"(epoll_p?wait|io_uring_enter)\(")
 OPENSSL = ("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1"
            " -subj /CN=lab -addext subjectAltName=IP:127.0.0.1")
 IO_URING_SETUP = 425  # on every architecture

@@ -200,7 +200,8 @@ class Shell:
                 if not line:
                     raise NoteError(f"the server did not start: {output}")
                 output += line
-            self.ports[f"{ {'text': 7, 'http': 8}[match['name']]}0{number}"] = match["port"]
+            thousands = {"text": 7, "http": 8}[match["name"]]
+            self.ports[f"{thousands}0{number}"] = match["port"]
             output += line
         return self.readers(output)
 

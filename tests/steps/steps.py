@@ -29,7 +29,7 @@ SOURCES = {int(path.name[0]): path for path in sorted(FOLDER.glob("*.cc"))}
 LAST = max(SOURCES)
 TIMER = 7  # the conversation that is none
 LOOP = {"run", "class Reactor"}  # what waits, and calls the others
-WAITS = re.compile(rb"(epoll_wait|recvfrom|accept4)\(")  # step 1 sleeps in the last two
+WAITS = re.compile(rb"(epoll_p?wait|recvfrom|accept4)\(")  # step 1 sleeps in the last two
 IMPATIENCE = 2.0  # seconds for what is not expected to come
 
 
