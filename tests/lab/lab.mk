@@ -19,6 +19,13 @@ lab-watch: deps  ## the same, again and again: whenever you change it
 lab-list:  ## which checkpoints DIR= (or BIN=) has solved
 	@$(LAB_CHECK) list $(LAB_WORK)
 
+# ---- looking at it (tests/lab/trace.py) ----------------------------------------------------------
+
+.PHONY: lab-trace
+lab-trace: deps  ## your server's system calls in a check, explained: DIR= or BIN=, CHECK=steps/3
+	@$(PYTHON) -B -m tests.lab.trace $(or $(CHECK),$(error CHECK=steps/3: which conversation?)) \
+	  $(if $(BIN),--bin "$$BIN") $(if $(DIR),--dir "$$DIR") $(if $(STAGE),--stage "$$STAGE")
+
 CHECKS += lab-test
 lab-test: deps  ## does the lab say what is wrong, and end what it started?
 	$(call build,$(ASAN),$(addprefix $(call bin_of,$(ASAN))/,01_plain_epoll 02_epoll_reactor))
