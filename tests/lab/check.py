@@ -2,6 +2,7 @@
 
     python3 -m tests.lab.check run --bin './mine --text-port 0' [--cp 3] [--all]
     python3 -m tests.lab.check run --dir mine [--stage 01] [--cp 3] [--all]
+    python3 -m tests.lab.check run --dir mine --check steps/3       that one alone, for no points
     python3 -m tests.lab.check watch ...      again, whenever a file of the student's changes
     python3 -m tests.lab.check list --dir mine              what is solved
 
@@ -293,6 +294,25 @@ def up_to(work: Work, number: int | None) -> list[Checkpoint]:
     return [c for c in known if number is None or c.number <= number]
 
 
+def check_one(work: Work, name: str) -> bool:
+    """A check of the table alone, or one test of a file that stands there. Does it pass?"""
+    asking = next((c for c in work.checkpoints for check in c.checks
+                   if name == check or name.startswith(f"{check}::")), None)
+    if asking is None:
+        raise Unusable(f"no checkpoint of this track asks for {name}")
+    try:
+        target = build(work, plain=one.is_test(name))
+    except trees.Failure as why:
+        outcome = not_built([asking], why)[0].outcomes[0]
+    else:
+        outcome = perform(name, target, calibrate())
+    if outcome.failed:
+        Printer(work, [asking]).failure(asking, outcome)
+    else:
+        print(f"{asking.id}, {name}: {outcome.verdict} {outcome.message}".rstrip())
+    return not outcome.failed
+
+
 def check(work: Work, number: int | None, every: bool) -> list[Mark]:
     """All of it: builds, runs, prints, and remembers."""
     wanted = up_to(work, number)
@@ -346,10 +366,10 @@ class Printer:
         failed = next((mark for mark in marks if not mark.passed), None)
         if failed:
             checkpoint = next(c for c in self.wanted if c.id == failed.id)
+            print()
             self.failure(checkpoint, failed.outcomes[-1])
 
     def failure(self, checkpoint: Checkpoint, outcome: Outcome) -> None:
-        print()
         for place in self.work.unwritten(checkpoint):
             print(show.paint(f"nothing is written here yet: {place}", "yellow"))
         print(show.paint(f"{checkpoint.id}, {outcome.check}: {outcome.message}", "red"))
@@ -419,6 +439,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--dir", default="", help="a folder of sources")
     parser.add_argument("--stage", default="")
     parser.add_argument("--cp", type=int, help="up to this checkpoint")
+    parser.add_argument("--check", default="", help="this check alone")
     parser.add_argument("--all", action="store_true", help="go on after a failure")
     options = parser.parse_args(arguments)
     try:
@@ -429,6 +450,8 @@ def main(arguments: list[str]) -> int:
             list_all(work)
         elif options.what == "watch":
             watch(work, options.cp, options.all)
+        elif options.check:
+            return 0 if check_one(work, options.check) else 1
         else:
             return 0 if all(m.passed for m in check(work, options.cp, options.all)) else 1
     except (Unusable, checkpoints.NoCheckpoint, ValueError) as why:

@@ -54,7 +54,9 @@ class Checkpoint:
 
     @property
     def page(self) -> pathlib.Path:
-        return PAGES / f"{self.id.replace('.', '_')}.md"
+        """Track 0 has one for all."""
+        name = self.id.replace(".", "_") if self.program else "0_from_nothing"
+        return PAGES / f"{name}.md"
 
 
 def read(row: dict) -> Checkpoint:

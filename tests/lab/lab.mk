@@ -4,20 +4,28 @@
 #
 #   make lab-check BIN='./mine --text-port 0' CP=3    any program: checkpoints 0.1 to 0.3
 #   make lab-check DIR=mine STAGE=01 ALL=1            a folder of lab-start; goes on after a failure
+#   make lab-check DIR=mine CHECK=steps/3             that check alone, for no points
 #
 # What a command line says is quoted by the environment, which make hands on.
 
 LAB_CHECK = $(PYTHON) -B -m tests.lab.check
 LAB_WORK  = $(if $(BIN),--bin "$$BIN") $(if $(DIR),--dir "$$DIR") $(if $(STAGE),--stage "$$STAGE") \
-  $(if $(CP),--cp "$$CP") $(if $(ALL),--all)
+  $(if $(CP),--cp "$$CP") $(if $(CHECK),--check "$$CHECK") $(if $(ALL),--all)
 
 .PHONY: lab-check lab-watch lab-list lab-test
-lab-check: deps  ## check your server: BIN='./mine --text-port 0', or DIR=mine [STAGE=01] [CP=3] [ALL=1]
+lab-check: deps  ## check your server: BIN='./mine --text-port 0', or DIR=mine [STAGE=01] [CP=3] [CHECK=steps/3] [ALL=1]
 	@$(LAB_CHECK) run $(LAB_WORK)
 lab-watch: deps  ## the same, again and again: whenever you change it
 	@$(LAB_CHECK) watch $(LAB_WORK)
 lab-list:  ## which checkpoints DIR= (or BIN=) has solved
 	@$(LAB_CHECK) list $(LAB_WORK)
+
+# ---- looking at it (tests/lab/trace.py) ----------------------------------------------------------
+
+.PHONY: lab-trace
+lab-trace: deps  ## your server's system calls in a check, explained: DIR= or BIN=, CHECK=steps/3
+	@$(PYTHON) -B -m tests.lab.trace $(or $(CHECK),$(error CHECK=steps/3: which conversation?)) \
+	  $(if $(BIN),--bin "$$BIN") $(if $(DIR),--dir "$$DIR") $(if $(STAGE),--stage "$$STAGE")
 
 CHECKS += lab-test
 lab-test: deps  ## does the lab say what is wrong, and end what it started?

@@ -3,6 +3,7 @@
 #   make check     how far are you? CP=3: up to the third checkpoint; STAGE=01: of that stage
 #   make watch     the same, whenever you save
 #   make list      what is solved
+#   make trace     CHECK=steps/3: your server's system calls in that conversation, explained
 #   make SAN=address,undefined      looks for errors with memory while it runs, too
 
 .DEFAULT_GOAL := mine
@@ -11,7 +12,7 @@ LAB  := @LAB@
 MINE := $(filter $(patsubst %/,%,$(dir $(wildcard 0*/server.cc))),$(STAGES)) \
         $(notdir $(basename $(wildcard 0*/evhttp_server.cc)))
 
-.PHONY: mine check watch list
+.PHONY: mine check watch list trace
 mine: $(MINE:%=$(BINS)/%)
-check watch list:
+check watch list trace:
 	@$(MAKE) --no-print-directory -C '$(LAB)' lab-$@ DIR='$(CURDIR)'

@@ -311,9 +311,34 @@ def test_what_the_command_prints():
     assert '   2 c1 sends "hello\\n"' in lines
 
 
+def test_one_check_alone():
+    """Fails where CHECK= runs another one, counts points, or ends with 0 whatever it saw."""
+    done = command("run", "--bin", line_of(broken("WrongByte")), "--check", "steps/2")
+    assert done.returncode == 1
+    first = done.stdout.splitlines()[0]
+    assert first.startswith("0.2, steps/2: ") and first.endswith("in place of \"O\"")
+    assert "points" not in done.stdout
+    done = command("run", "--bin", line_of(good()), "--check", "steps/2")
+    assert (done.returncode, done.stdout) == (0, "0.2, steps/2: passed\n")
+
+
+@needs_strace
+def test_a_whole_conversation_is_explained():
+    """Fails where lab-trace shows no step or no call, or does not know where it ends."""
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", "tests.lab.trace", "steps/2", "--bin", line_of(good())],
+        cwd=harness.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "── c1 sends \"at last\\n\"" in lines
+    assert sum(line.startswith("  sendto(c1) = 8 ") for line in lines) == 1
+    assert lines[-1] == "  it waits in epoll_wait(epoll)"
+
+
 @pytest.mark.parametrize("words", [
     [], ["--bin", "/no/such/program"], ["--dir", "/no/such/folder"], ["--bin", "'"],
     ["--bin", "true", "--dir", "."], ["--bin", "true", "--cp", "77"],
+    ["--bin", "true", "--check", "conv/idle"],
     ["--dir", str(harness.ROOT), "--stage", "9"]])
 def test_wrong_usage_is_one_line(words):
     """Fails where a slip of the finger ends in a traceback, or as a failed check."""
