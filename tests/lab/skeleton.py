@@ -18,6 +18,7 @@ from tests.lib import cpp
 WIDTH = 94  # of a comment: two columns for each brace that it stands in come before it
 UNUSED = ("// Until each function calls the others. Take it out at the last checkpoint.\n"
           '#pragma GCC diagnostic ignored "-Wunused-function"\n\n')
+CARRIED = "As in the stage before. Once it is written there, make lab-start takes it over."
 
 
 def opening(code: str) -> int:
@@ -60,13 +61,16 @@ def stub(place: Place, checkpoint: Checkpoint, code: str) -> str:
     return f"{code[:opening(code)]}{{\n{textwrap.indent(body, '  ')}\n}}"
 
 
-def replaced(text: str, name: str, make) -> str:
+def replaced(text: str, found: cpp.Declaration, make) -> str:
     """The text with make(code) in place of that function's code."""
-    found = cpp.find_in(text, name)
     lines = text.split("\n")
     indent = len(lines[found.begin - 1]) - len(lines[found.begin - 1].lstrip())
     new = textwrap.indent(make(found.code), " " * indent).split("\n")
     return "\n".join(lines[:found.begin - 1] + new + lines[found.last:])
+
+
+def with_stub(text: str, place: Place, checkpoint: Checkpoint) -> str:
+    return replaced(text, cpp.find_in(text, place.name), functools.partial(stub, place, checkpoint))
 
 
 def reference(file: str) -> str:
@@ -96,8 +100,7 @@ def sources(program: str, until: int) -> dict[str, str]:
     unwritten = [(checkpoint, place) for checkpoint in checkpoints.track(program)
                  if checkpoint.number > until for place in checkpoint.writes]
     for checkpoint, place in reversed(unwritten):  # name#2 is the second one before and after
-        texts[place.file] = replaced(texts[place.file], place.name,
-                                     functools.partial(stub, place, checkpoint))
+        texts[place.file] = with_stub(texts[place.file], place, checkpoint)
     for file in {place.file for _, place in unwritten}:
         texts[file] = with_extras(texts[file], file, [p for _, p in unwritten if p.file == file])
     return texts
@@ -106,10 +109,58 @@ def sources(program: str, until: int) -> dict[str, str]:
 def with_extras(text: str, file: str, unwritten: list[Place]) -> str:
     """What the stubs include; and where functions have internal linkage, some nobody calls yet."""
     for include in sorted({place.include for place in unwritten if place.include}):
-        text = text.replace("#include <", f"#include {include}\n#include <", 1)
-    if file.endswith(".cc") and "\nnamespace {\n" in text:
+        if f"#include {include}\n" not in text:
+            text = text.replace("#include <", f"#include {include}\n#include <", 1)
+    if file.endswith(".cc") and "\nnamespace {\n" in text and UNUSED not in text:
         text = text.replace("namespace {\n", f"{UNUSED}namespace {{\n", 1)
     return text
+
+
+def functions(path: pathlib.Path) -> dict[str, str]:
+    return {d.name: d.code for d in cpp.declarations(path.read_text(encoding="utf-8"))
+            if d.kind == "function"}
+
+
+def siblings(program: str) -> list[tuple[Checkpoint, Place]]:
+    """What was written for an earlier stage and is the same in this one. In a handout it is a stub
+    here, too: nobody shall find in stage 2 what stage 1 asks for."""
+    number = checkpoints.TRACKS.index(program)
+    if number < 2:
+        return []
+    here, before = (functions(harness.ROOT / server_of(checkpoints.TRACKS[n]))
+                    for n in (number, number - 1))
+    own = {place.name for checkpoint in checkpoints.track(program) for place in checkpoint.writes}
+    found = {}
+    for checkpoint in checkpoints.load():
+        for place in checkpoint.writes if 0 < int(checkpoint.id[0]) < number else ():
+            same = Place(server_of(program), place.name, CARRIED, "static_cast<void>(c);")
+            code = here.get(place.name)
+            if code and place.name not in own and (
+                    code == before.get(place.name) or is_unwritten(same, code)):
+                found[place.name] = (checkpoint, same)
+    return list(found.values())
+
+
+def gaps(program: str, first: int, texts: dict[str, str]) -> list[tuple[Checkpoint, Place]]:
+    """What is to be written before that checkpoint, and is not: in a handout nothing is."""
+    number = checkpoints.TRACKS.index(program)
+    before = [(checkpoint, place) for checkpoint in checkpoints.load()
+              if int(checkpoint.id[0]) < number
+              or checkpoint.program == program and checkpoint.number < first
+              for place in checkpoint.writes]
+    return [(checkpoint, place) for checkpoint, place in siblings(program) + before
+            if place.file in texts
+            and is_unwritten(place, cpp.find_in(texts[place.file], place.name).code)]
+
+
+def outlines() -> dict[str, str]:
+    """The student's files of all stages, and nothing is written."""
+    texts = {}
+    for program in reversed(checkpoints.TRACKS[1:]):  # the first one last: common/ is written there
+        texts |= sources(program, -1)
+        for checkpoint, place in siblings(program):
+            texts[place.file] = with_stub(texts[place.file], place, checkpoint)
+    return texts
 
 
 def is_unwritten(place: Place, code: str) -> bool:

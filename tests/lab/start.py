@@ -32,30 +32,33 @@ class Refused(Exception):
 
 def carried(program: str, folder: pathlib.Path) -> dict[str, str]:
     """What the student wrote for the stage before, of functions that are the same in this one."""
-    before = checkpoints.TRACKS[checkpoints.TRACKS.index(program) - 1]
-    if not before or not (folder / skeleton.server_of(before)).exists():
+    server = folder / skeleton.server_of(checkpoints.TRACKS[checkpoints.TRACKS.index(program) - 1])
+    if not server.is_file():
         return {}
-    here, there, mine = (
-        {d.name: d.code for d in cpp.declarations(text) if d.kind == "function"} for text in
-        (skeleton.reference(skeleton.server_of(program)),
-         skeleton.reference(skeleton.server_of(before)),
-         (folder / skeleton.server_of(before)).read_text(encoding="utf-8")))
-    places = [place for c in checkpoints.load() if c.program != program for place in c.writes]
-    todo = {place.name for place in places if place.name in mine
-            and skeleton.is_unwritten(place, mine[place.name])}
-    return {name: mine[name] for name in {place.name for place in places} - todo
-            if name in mine and here.get(name) == there.get(name) is not None}
+    mine = skeleton.functions(server)
+    return {same.name: mine[same.name] for _, same in skeleton.siblings(program)
+            if same.name in mine and not any(
+                skeleton.is_unwritten(place, mine[same.name]) for c in checkpoints.load()
+                for place in (*c.writes, same) if place.name == same.name)}
 
 
 def sources(program: str, first: int, folder: pathlib.Path) -> dict[str, str]:
     """The student's files of this stage, with the checkpoints from `first` on to be written."""
     texts = skeleton.sources(program, first - 1)
     server = skeleton.server_of(program)
-    to_write = {place.name for c in checkpoints.track(program) for place in c.writes}
     for name, code in carried(program, folder).items():
-        if name not in to_write:
-            texts[server] = skeleton.replaced(texts[server], name, lambda _, code=code: code)
-    return texts
+        texts[server] = skeleton.replaced(texts[server], cpp.find_in(texts[server], name),
+                                          lambda _, code=code: code)
+    return {name: text for name, text in texts.items() if not (folder / name).exists()}
+
+
+def refuse_gaps(program: str, first: int, texts: dict[str, str]) -> None:
+    """What comes before that checkpoint must stand there: in a handout it does not."""
+    if gaps := skeleton.gaps(program, first, texts):
+        checkpoint, place = gaps[-1]
+        raise Refused(f"{place.name} ({checkpoint.id}) is not written, and a handout has it nowhere: "
+                      f"your teacher's `make lab-release STAGE={checkpoint.program} "
+                      f"CP={checkpoint.number}` gives it")
 
 
 def readme(program: str) -> str:
@@ -83,6 +86,7 @@ def write_new(path: pathlib.Path, text: str) -> bool:
 def give(folder: pathlib.Path, program: str, first: int) -> list[str]:
     """Writes what is missing. Returns the names of the student's own files that are new."""
     texts = sources(program, first, folder)
+    refuse_gaps(program, first, texts)
     written = [name for name, text in texts.items() if write_new(folder / name, text)]
     parts = {"common", *(pathlib.Path(name).parts[0] for name in texts)}
     if program != FIRST:  # stage 4 is built with stage 3's base.cc, evhttp_server too
@@ -124,7 +128,10 @@ def start(folder: pathlib.Path, stage: str, first: int | None) -> None:
 
 def release(folder: pathlib.Path, stage: str, until: int) -> None:
     """For a teacher: the student's files with all checkpoints up to that one written."""
-    for name, text in skeleton.sources(checkpoints.program_of(stage), until).items():
+    program = checkpoints.program_of(stage)
+    texts = skeleton.sources(program, until)
+    refuse_gaps(program, until + 1, texts)
+    for name, text in texts.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
