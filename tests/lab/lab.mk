@@ -54,3 +54,9 @@ lab-matrix: deps  ## the same by all checks of 0 to K+1; and where is each broke
 	$(call build)
 	$(call build,$(ASAN))
 	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTHON) -B -m tests.lab.matrix
+
+# ---- handing out (tests/lab/handout.py) ----------------------------------------------------------
+
+.PHONY: handout
+handout:  ## for teachers: this tree without what students write, build/handout.tar.gz and handout.git
+	@$(PYTHON) -B -m tests.lab.handout

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import pathlib
+import sys
 import textwrap
 
 from tests import harness
@@ -15,6 +16,7 @@ from tests.lab import checkpoints
 from tests.lab.checkpoints import Checkpoint, Place
 from tests.lib import cpp
 
+MARK = "// To write"  # how a stub begins
 WIDTH = 94  # of a comment: two columns for each brace that it stands in come before it
 UNUSED = ("// Until each function calls the others. Take it out at the last checkpoint.\n"
           '#pragma GCC diagnostic ignored "-Wunused-function"\n\n')
@@ -42,7 +44,7 @@ def words(body: str) -> str:
 
 def comment(place: Place, checkpoint: Checkpoint) -> str:
     """The task, as wide as the sources are; lines that are indented there stay lines."""
-    lines, paragraph = [f"// To write ({checkpoint.id}):"], []
+    lines, paragraph = [f"{MARK} ({checkpoint.id}):"], []
     for line in (*place.task.split("\n"), ""):
         if line and not line.startswith(" "):
             paragraph.append(line)
@@ -181,3 +183,18 @@ def unwritten_in(folder: pathlib.Path, checkpoint: Checkpoint) -> list[str]:
         if is_unwritten(place, function.code):
             found.append(f"{place.file}:{function.begin} {place.name}")
     return found
+
+
+def main() -> int:
+    """Says what the stages of this tree lack; a handout's lack all that the student writes."""
+    lack = {f"{place.name} in {place.file}" for program in harness.STAGES
+            for _, place in gaps(program, sys.maxsize,
+                                 {file: reference(file) for file in files_of(program)})}
+    if lack:
+        print(f"this needs finished stages, and {len(lack)} functions are not written here: "
+              f"{', '.join(sorted(lack)[:2])} ...", file=sys.stderr)
+    return 1 if lack else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,223 @@
+"""The tree for students: make handout.
+
+    build/handout.tar.gz    the same bytes for the same commit
+    build/handout.git       the same tree as a repository with one commit
+
+What the student writes is in neither of them. The stages are skeletons. A note says what it said, but
+where it quotes a function that the student writes, there stands its head; so it is for every function
+of the steps and of notes/next, which do in one file what the stages do. These programs are left out:
+track 0 begins with an empty file, and who looks at step 3 for what is missing in his own has it. The
+ideas, the traces and the outputs are there; the teacher has the rest, and make lab-release.
+
+What is handed out is what is committed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import gzip
+import io
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+from tests import harness
+from tests.lab import skeleton
+from tests.lib import cpp
+from tests.notes import notes
+
+# Folders and files. First the solutions and what repeats them; then what needs those; then what
+# measures finished servers, or checks this tree itself.
+LEFT_OUT = (
+    "notes/solutions", "notes/changed", "notes/next", "notes/steps", "tests/bench/floor",
+    "tests/broken", "tests/exercises/wrong", "tests/lab/fixtures/server.py",
+    "tests/blackbox/test_broken.py", "tests/browser", "tests/compare/test_compare.py",
+    "tests/lab/fixtures/broken.py", "tests/next", "tests/notes", "tests/site", "tests/soak",
+    "tests/steps/steps.mk", "tests/steps/steps.py", "tests/steps/test_steps.py",
+    ".ci", "tests/api", "tests/bench", "tests/coverage", "tests/lab/handout.make",
+    "tests/lab/handout.py", "tests/report",
+)
+OUTLINED = ("notes/steps/", "notes/next/")  # of these, each function is left out of a quote
+TIME = 1767225600  # 2026-01-01: of each file, and of the commit
+NAME = "reactor-lab"
+LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
+USED_AT = re.compile(r"\[([\w./]+):\d+\]\(([^)#]+)#L\d+\)")  # in the table of libevent's functions
+SHOWS_A_CHANGE = re.compile(r"^make -s (?:changed|step) ", re.M)
+CHANGED = re.compile(r"[-+](?!\+\+ )| {6}")
+SAYS = {  # behind a page's title
+    "README.md": """
+**This is the handout**: what you will write is empty here, and [notes/lab](notes/lab/README.md) says
+how to write it. What needs finished stages (`make demo`, `make test` and others below) says so, and
+works once you have copied yours into this tree. What is named and not here is with your teacher.
+""",
+    "notes/steps.md": """
+**You write these programs** ([track 0](lab/README.md)), so they are not here, and `make step` is not
+either. What it shows is.
+""",
+}
+AUTHOR = "The reactor lab"
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def left_out(name: str) -> bool:
+    return name.startswith("tests/lab/test_") or any(name == out or name.startswith(f"{out}/") for out in LEFT_OUT)
+
+
+# ---- what is quoted ------------------------------------------------------------------------------
+
+def is_students(file: str, code: str) -> bool:
+    return file.startswith(OUTLINED) or skeleton.MARK in code
+
+
+def outlined(file: str, text: str) -> str:
+    """With a semicolon for the body of each function that the student writes."""
+    for found in reversed(cpp.declarations(text)):
+        if found.kind == "function" and is_students(file, found.code):
+            text = skeleton.replaced(text, found, head)
+    return text
+
+
+def head(code: str) -> str:
+    """Also without what a constructor initialises."""
+    task = re.search(rf"{skeleton.MARK} \((.*)\):", code)
+    declared = re.split(r"\s:\s", code[:skeleton.opening(code)])[0].rstrip()
+    return f"{declared};" + (f"  // yours: {task[1]}" if task else "")
+
+
+class Outline(notes.Tree):
+    """The tree as the notes of a handout see it."""
+
+    def __init__(self, texts: dict[str, str]):
+        super().__init__(harness.ROOT)
+        self.texts = texts
+
+    def text(self, file: str) -> str:
+        return self.texts.get(file) or self.path(file).read_text(encoding="utf-8")
+
+    def find(self, file: str, name: str) -> cpp.Declaration:
+        found = cpp.find_in(self.text(file), name, file)
+        return dataclasses.replace(found, text=outlined(file, found.text))
+
+
+class Page(notes.Note):
+    """A note whose quotes are those of the outline. What it ran stays as it is, but for the lines that
+    a change of the code has."""
+
+    def follow_run(self, at: int, arguments: str) -> tuple[int, list[str]]:
+        end, block = super().follow_run(at, arguments)
+        if SHOWS_A_CHANGE.search("\n".join(block)):
+            block = ["…" if CHANGED.match(line) else line for line in block]
+            block = [line for line, before in zip(block, ["", *block]) if (line, before) != ("…", "…")]
+        return end, block
+
+    def diff(self, stage_a: str, stage_b: str, name: str) -> list[str]:
+        return self.quote(self.tree.stage(stage_b), name)
+
+    def changes(self, file_a: str, file_b: str) -> list[str]:
+        a, b = (outlined(file, self.tree.text(file)) for file in (file_a, file_b))
+        lines = difflib.unified_diff(a.split("\n"), b.split("\n"), lineterm="", n=0)
+        return notes.fenced("diff", "\n".join(
+            "…" if line.startswith("@@") else line for line in list(lines)[3:]))
+
+
+def page(name: str, tree: Outline, names: set[str]) -> str:
+    """A note as it is handed out. Its directives go: nobody writes it anew. A link to what is not
+    there is its text alone, and one to a line that has moved is one to its file."""
+    def link(match: re.Match) -> str:
+        path = os.path.normpath(pathlib.PurePath(name).parent / match[2].partition("#")[0])
+        there = "://" in match[2] or match[2].startswith("#") or path == "." or any(
+            other == path or other.startswith(f"{path}/") for other in names)
+        return match[0] if there else match[1]
+
+    lines = []
+    for line in Page(tree, harness.ROOT / name).render().text.split("\n"):
+        kept = LINK.sub(link, line)
+        if not notes.DIRECTIVE.match(line) and (kept == line or not notes.LINK_LINE.match(line)):
+            lines.append(USED_AT.sub(
+                lambda m: f"[{m[1]}]({m[2]})" if m[1] in tree.texts else m[0], kept))
+    if said := SAYS.get(name):
+        lines[2:2] = [*said.strip().split("\n"), ""]
+    return "\n".join(lines)
+
+
+# ---- the files -----------------------------------------------------------------------------------
+
+def committed() -> list[str]:
+    """What is handed out, and what is not: no file that only lies here."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=harness.ROOT, capture_output=True,
+                            text=True, check=True).stdout
+    return sorted(filter(None, listed.split("\0")))
+
+
+def files() -> dict[str, bytes]:
+    """The handout: path -> what stands there."""
+    texts = skeleton.outlines()
+    tree = Outline(texts)
+    names = {name for name in committed() if not left_out(name)}
+    found = {name: (harness.ROOT / name).read_bytes() for name in names}
+    found |= {name: text.encode() for name, text in texts.items()}
+    found |= {name: page(name, tree, names).encode() for name in names if name.endswith(".md")}
+    found["tests/lab/handout.mk"] = (HERE / "handout.make").read_bytes()
+    return found
+
+
+def mode(name: str) -> int:
+    return 0o755 if os.access(harness.ROOT / name, os.X_OK) else 0o644
+
+
+def archive(found: dict[str, bytes]) -> bytes:
+    """The same files are the same bytes, whoever packs them and when."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=TIME) as zipped, \
+            tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name in sorted(found):
+            entry = tarfile.TarInfo(f"{NAME}/{name}")
+            entry.size, entry.mode, entry.mtime = len(found[name]), mode(name), TIME
+            tar.addfile(entry, io.BytesIO(found[name]))
+    return packed.getvalue()
+
+
+def lay(found: dict[str, bytes], folder: pathlib.Path) -> None:
+    for name, data in found.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+        (folder / name).chmod(mode(name))
+
+
+def repository(found: dict[str, bytes], to: pathlib.Path) -> None:
+    """One commit, and nothing of this tree's history. No setting of who runs it has a say."""
+    when = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in
+            (("NAME", AUTHOR), ("EMAIL", "lab@localhost"), ("DATE", f"{TIME} +0000"))}
+    with tempfile.TemporaryDirectory() as folder:
+        lay(found, pathlib.Path(folder))
+        env = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull,
+               "GIT_CONFIG_NOSYSTEM": "1", "GIT_DIR": str(to), **when}
+        for arguments in (("init", "--quiet", "--bare", "--template=", "--initial-branch=main"),
+                          ("--work-tree=.", "add", "--all", "--force"),
+                          ("--work-tree=.", "commit", "--quiet", "-m", "The reactor lab")):
+            subprocess.run(["git", *arguments], cwd=folder, env=env, check=True)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="handout", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path, nargs="?", default=harness.ROOT / "build")
+    folder = parser.parse_args(arguments).folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    found = files()
+    (folder / "handout.tar.gz").write_bytes(archive(found))
+    shutil.rmtree(folder / "handout.git", ignore_errors=True)
+    repository(found, folder / "handout.git")
+    print(f"{folder}/handout.tar.gz and handout.git: for students, without what they write")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
