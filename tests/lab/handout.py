@@ -42,7 +42,7 @@ LEFT_OUT = (
     "tests/lab/fixtures/broken.py", "tests/next", "tests/notes", "tests/site", "tests/soak",
     "tests/steps/steps.mk", "tests/steps/steps.py", "tests/steps/test_steps.py",
     ".ci", "tests/api", "tests/bench", "tests/coverage", "tests/lab/handout.make",
-    "tests/lab/handout.py", "tests/report",
+    "tests/lab/handout.py", "tests/lab/matrix.py", "tests/report",
 )
 OUTLINED = ("notes/steps/", "notes/next/")  # of these, each function is left out of a quote
 TIME = 1767225600  # 2026-01-01: of each file, and of the commit

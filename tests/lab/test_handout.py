@@ -1,0 +1,241 @@
+"""What is handed out holds nothing of what students write, and is enough to write it with."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tarfile
+
+import pytest
+
+from tests import harness, trees
+from tests.lab import checkpoints, handout, skeleton
+from tests.lib import cpp
+from tests.notes import notes
+
+SHORTEST = 20  # columns of a line that is somebody's own
+# Longer ones that say nothing of how it is done: they stand in experiments, and in tables.
+TRIVIAL = {"std::fflush(stdout);", "evhttp_set_max_headers_size("}
+ENV = {key: value for key, value in os.environ.items()
+       if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "SAN", "LAB_BIN", "LAB_STAGES")}
+
+
+# ---- what must not be in it ----------------------------------------------------------------------
+
+def lines_of(code: str) -> set[str]:
+    return {" ".join(line.split()) for line in code.split("\n")}
+
+
+def secret_functions() -> dict[str, str]:
+    """Of the table, and all of the steps, which are track 0: the code, and its name."""
+    found = {cpp.find(harness.ROOT / place.file, place.name).code: f"{place.file} {place.name}"
+             for checkpoint in checkpoints.load() for place in checkpoint.writes}
+    for path in sorted((harness.ROOT / "notes" / "steps").glob("*.cc")):
+        found |= {code: f"{path.name} {name}" for name, code in skeleton.functions(path).items()}
+    return found
+
+
+def given_text(secret: dict[str, str]) -> str:
+    """The code of the stages and of common/ around these functions, and what stands in their place
+    until they are written."""
+    given = [line for checkpoint in checkpoints.load() for place in checkpoint.writes
+             for line in lines_of(place.until)]
+    for top in trees.SOURCES:
+        for path in (harness.ROOT / top).rglob("*.*"):
+            text = path.read_text(encoding="utf-8")
+            lines = text.split("\n")
+            for found in cpp.declarations(text) if path.suffix in (".cc", ".h") else ():
+                if found.code in secret:
+                    lines[found.begin:found.last] = [""] * (found.last - found.begin)
+            given += lines_of("\n".join(lines))
+    return "\n".join(given)
+
+
+@functools.cache
+def secret_lines() -> dict[str, str]:
+    """Each line of these bodies that tells something: where it is from."""
+    secret = secret_functions()
+    given = given_text(secret)
+    return {line: name for code, name in secret.items()
+            for line in lines_of(skeleton.body_of(code))
+            if len(line) >= SHORTEST and not line.startswith("//") and line not in given
+            and line not in TRIVIAL}
+
+
+def leaks(found: dict[str, bytes]) -> list[str]:
+    """file: line (whose) for each such line in each file, however it is broken and indented there."""
+    texts = {name: " ".join(data.decode(errors="replace").split()) for name, data in found.items()}
+    return [f"{name}: {line} ({whose})" for name, text in sorted(texts.items())
+            for line, whose in secret_lines().items() if line in text]
+
+
+def test_nothing_of_a_solution_is_in_it():
+    """Fails where a body, or one line of it, is left in a source, a note, a patch or a test."""
+    assert len(secret_lines()) > 300
+    found = handout.files()
+    assert leaks(found) == []
+    assert not [name for name in found if name.startswith((
+        "notes/solutions", "tests/exercises/wrong", "tests/broken", "build"))]
+
+
+@pytest.mark.parametrize("name", ["notes/changed", "notes/next", "tests/steps/test_steps.py"])
+def test_what_repeats_a_solution_is_noticed(monkeypatch, name):
+    """Fails where the grep passes over a patch, a program or a test."""
+    monkeypatch.setattr(handout, "LEFT_OUT", [out for out in handout.LEFT_OUT if out != name])
+    assert {leak.startswith(name) for leak in leaks(handout.files())} == {True}
+
+
+@pytest.mark.parametrize("name, file", [("read_some", "common/socket.cc"),
+                                        ("on_signal", "notes/steps/8_the_end.cc")])
+def test_one_quote_is_noticed(monkeypatch, name, file):
+    """Fails where the grep passes over a note, in either language."""
+    outlined = handout.outlined
+    monkeypatch.setattr(handout, "outlined", lambda where, text: (
+        cpp.find(harness.ROOT / file, name).text if where == file and f"{name}(" in text
+        else outlined(where, text)))
+    found = leaks(handout.files())
+    assert found and all(leak.startswith("notes/") and f"{name})" in leak for leak in found)
+
+
+def test_what_a_stage_has_from_the_one_before_is_noticed(monkeypatch):
+    """Fails where stage 2 or 3 shows what stage 1 asks for."""
+    monkeypatch.setattr(skeleton, "siblings", lambda program: [])
+    assert {leak.split(":")[0] for leak in leaks(handout.files())} >= {
+        "02_epoll_reactor/server.cc", "03_libevent_raw/server.cc"}
+
+
+def test_a_change_that_a_note_shows_is_noticed(monkeypatch):
+    """Fails where the output of `make changed` shows the line that it takes away."""
+    monkeypatch.setattr(handout.Page, "follow_run", notes.Note.follow_run)
+    assert {leak.split(":")[0] for leak in leaks(handout.files())} >= {
+        "notes/01_plain_epoll.md", "notes/zh/01_plain_epoll.md", "notes/steps.md"}
+
+
+# ---- what it must be -----------------------------------------------------------------------------
+
+def run(*command, folder: pathlib.Path, status: int = 0) -> str:
+    done = subprocess.run([str(word) for word in command], cwd=folder, capture_output=True,
+                          text=True, check=False, env=ENV)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(name="packed", scope="module")
+def fixture_packed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("packed")
+    assert handout.main([str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(name="tree", scope="module")
+def fixture_tree(packed):
+    """Unpacked as a student does."""
+    run("tar", "xzf", packed / "handout.tar.gz", folder=packed)
+    return packed / handout.NAME
+
+
+def test_it_is_the_same_whoever_makes_it(packed, tmp_path):
+    """Fails where a time, an owner, a umask or a setting of git's finds its way into it."""
+    (tmp_path / ".gitconfig").write_text("[user]\nname = me\n[commit]\ngpgsign = true\n")
+    env = {**ENV, "HOME": str(tmp_path), "TZ": "Asia/Shanghai", "LC_ALL": "C"}
+    subprocess.run(["bash", "-c", f"umask 077; exec {sys.executable} -B -m tests.lab.handout "
+                    f"{tmp_path}/again"], cwd=harness.ROOT, env=env, check=True)
+    heads = [run("git", "rev-parse", "main", folder=folder / "handout.git")
+             for folder in (packed, tmp_path / "again")]
+    archives = [(folder / "handout.tar.gz").read_bytes() for folder in (packed, tmp_path / "again")]
+    assert heads[0] == heads[1] and archives[0] == archives[1]
+    with tarfile.open(fileobj=io.BytesIO(archives[0])) as tar:
+        names = tar.getnames()
+        assert names == sorted(names)
+        assert {(entry.uid, entry.gid, entry.uname, entry.gname, entry.mtime)
+                for entry in tar} == {(0, 0, "", "", handout.TIME)}
+
+
+def test_the_repository_is_the_archive_in_one_commit(packed, tree, tmp_path):
+    """Fails where it brings a history along, or another tree."""
+    run("git", "clone", "-q", packed / "handout.git", "clone", folder=tmp_path)
+    assert run("git", "rev-list", "--all", "--count", folder=tmp_path / "clone") == "1\n"
+    assert run("git", "log", "--format=%an %ae", folder=tmp_path / "clone") == (
+        f"{handout.AUTHOR} lab@localhost\n")
+    shutil.rmtree(tmp_path / "clone" / ".git")
+    assert run("diff", "-r", "-x", "build", tree, tmp_path / "clone", folder=tmp_path) == ""
+
+
+def test_its_links_lead_somewhere(tree):
+    """Fails where a page still links to what is left out, or to a line that a file has not."""
+    there = notes.Tree(tree)
+    assert [str(problem) for path in there.notes()
+            for problem in notes.check_links(there, path)] == []
+
+
+def test_nothing_in_it_misses_what_was_left_out(tree):
+    """Fails where a module or a makefile needs what is not there."""
+    run(sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--collect-only",
+        "tests", folder=tree)
+    assert "lab-start" in run("make", "help", folder=tree)
+    assert "1 client" not in run("make", "-n", "lab-check", "lab-list", "lab-watch", folder=tree)
+
+
+def test_what_needs_finished_stages_says_so(tree, tmp_path):
+    """Fails where `make demo` compares four skeletons; and where it still refuses once the stages
+    are written."""
+    for target in ("demo", "blackbox", "exercises"):
+        assert "functions are not written here" in run("make", target, folder=tree, status=2)
+    finished = tmp_path / "tree"
+    shutil.copytree(tree, finished, ignore=shutil.ignore_patterns("build"))
+    trees.copy(tmp_path / "reference")
+    shutil.copytree(tmp_path / "reference", finished, dirs_exist_ok=True)
+    assert run("make", "finished", folder=finished) == ""
+
+
+# ---- what can be done with it --------------------------------------------------------------------
+
+def test_it_compiles(tree):
+    """Fails where a skeleton breaks a stage, or a stub warns."""
+    run("make", "-s", f"-j{os.cpu_count()}", "WERROR=1", "CXXFLAGS=-O0", "BUILD=werror", folder=tree)
+    shutil.rmtree(tree / "werror")
+
+
+def test_it_gives_the_same_folder(tree, tmp_path):
+    """Fails where a skeleton of a skeleton differs from a skeleton: in a comment, a pragma, a page."""
+    for root, to in ((tree, "a"), (harness.ROOT, "b")):
+        run("make", "-s", "lab-start", f"DIR={tmp_path / to}", folder=root)
+    different = run("diff", "-rq", "a/01_plain_epoll", "b/01_plain_epoll", folder=tmp_path)
+    different += run("diff", "-rq", "a/common", "b/common", folder=tmp_path)
+    assert different == ""
+
+
+@pytest.mark.parametrize("more, said", [
+    (["FROM=3"], "on_readable (1.2) is not written"), (["STAGE=02"], "STAGE=01_plain_epoll CP=")])
+def test_catching_up_needs_the_teacher(tree, tmp_path, more, said):
+    """Fails where FROM=3 hands out stubs for what the first two checkpoints asked for."""
+    refused = run("make", "-s", "lab-start", f"DIR={tmp_path / 'late'}", *more, folder=tree, status=2)
+    assert said in refused and "lab-release" in refused and not (tmp_path / "late").exists()
+
+
+def test_the_next_stage_takes_over_what_is_written(tree, tmp_path):
+    """Fails where stage 2 is handed out with a stub in place of what the student wrote in stage 1."""
+    start = ("make", "-s", "lab-start", f"DIR={tmp_path / 'mine'}")
+    run(*start, folder=tree)
+    assert "lab-release" in run(*start, "STAGE=02", folder=tree, status=2)
+    run("make", "-s", "lab-release", f"DIR={tmp_path / 'mine'}", "CP=8", folder=harness.ROOT)
+    run(*start, "STAGE=02", folder=tree)
+    for file in ("server.cc", "reactor.cc"):
+        assert ((tmp_path / "mine" / "02_epoll_reactor" / file).read_text(encoding="utf-8")
+                == skeleton.sources("02_epoll_reactor", 0)[f"02_epoll_reactor/{file}"])
+
+
+def test_it_checks_a_students_work(tree, tmp_path):
+    """Fails where the handout gives other points than this tree: for the skeleton, and with what the
+    teacher releases."""
+    mine = tmp_path / "mine"
+    run("make", "-s", "lab-start", f"DIR={mine}", folder=tree)
+    check = ("make", "-s", "lab-check", f"DIR={mine}")
+    assert "\n4 of 20 points\n" in run(*check, "CP=1", folder=tree, status=2)
+    run("make", "-s", "lab-release", f"DIR={mine}", "CP=2", folder=harness.ROOT)
+    assert "\n34 of 48 points\n" in run(*check, "CP=3", folder=tree, status=2)
