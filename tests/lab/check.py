@@ -39,7 +39,7 @@ from tests.lab.record import Mark, Outcome
 
 OUTPUT = harness.ROOT / "build" / "lab"
 KNOWN_GOOD = pathlib.Path(__file__).resolve().parent / "fixtures" / "one_client.py"
-NOMINAL = 0.75  # seconds that the first conversation with it takes on the machine PATIENCE is for
+NOMINAL = 0.6  # seconds that the first conversation with it takes on the machine PATIENCE is for
 DEADLINE = 60.0  # seconds for a conversation and its second run, before they are scaled
 TEST_DEADLINE = 300.0  # for the black-box tests of one file, or name
 SAN = "address,undefined"

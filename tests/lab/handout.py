@@ -3,11 +3,11 @@
     build/handout.tar.gz    the same bytes for the same commit
     build/handout.git       the same tree as a repository with one commit
 
-What the student writes is in neither of them. The stages are skeletons. A note says what it said, but
-where it quotes a function that the student writes, there stands its head; so it is for every function
-of the steps and of notes/next, which do in one file what the stages do. These programs are left out:
-track 0 begins with an empty file, and who looks at step 3 for what is missing in his own has it. The
-ideas, the traces and the outputs are there; the teacher has the rest, and make lab-release.
+What the student writes is in neither of them. The stages are skeletons. A note says what it said,
+but where it quotes a function that the student writes, there stands its head. So it is for every
+function of the steps and of notes/next, which do in one file what the stages do. These programs are
+left out: track 0 begins with an empty file, and step 3 has what is missing in step 2. The ideas,
+the traces and the outputs are there; the teacher has the rest, and make lab-release.
 
 What is handed out is what is committed.
 """
@@ -48,18 +48,20 @@ OUTLINED = ("notes/steps/", "notes/next/")  # of these, each function is left ou
 TIME = 1767225600  # 2026-01-01: of each file, and of the commit
 NAME = "reactor-lab"
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
-USED_AT = re.compile(r"\[([\w./]+):\d+\]\(([^)#]+)#L\d+\)")  # in the table of libevent's functions
+# In the table of libevent's functions.
+USED_AT = re.compile(r"\[([\w./]+):\d+\]\(([^)#]+)#L\d+\)")
 SHOWS_A_CHANGE = re.compile(r"^make -s (?:changed|step) ", re.M)
 CHANGED = re.compile(r"[-+](?!\+\+ )| {6}")
 SAYS = {  # behind a page's title
     "README.md": """
-**This is the handout**: what you will write is empty here, and [notes/lab](notes/lab/README.md) says
-how to write it. What needs finished stages (`make demo`, `make test` and others below) says so, and
-works once you have copied yours into this tree. What is named and not here is with your teacher.
+**This is the handout**: what you will write is empty here, and [notes/lab](notes/lab/README.md)
+says how to write it. What needs finished stages (`make demo`, `make test` and others below) says
+so, and works once you have copied yours into this tree. What is named and not here, your teacher
+has.
 """,
     "notes/steps.md": """
-**You write these programs** ([track 0](lab/README.md)), so they are not here, and `make step` is not
-either. What it shows is.
+**You write these programs** ([track 0](lab/README.md)), so they are not here, and `make step` is
+not either. What it shows is.
 """,
 }
 AUTHOR = "The reactor lab"
@@ -67,7 +69,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 
 def left_out(name: str) -> bool:
-    return name.startswith("tests/lab/test_") or any(name == out or name.startswith(f"{out}/") for out in LEFT_OUT)
+    return name.startswith("tests/lab/test_") or any(
+        name == out or name.startswith(f"{out}/") for out in LEFT_OUT)
 
 
 # ---- what is quoted ------------------------------------------------------------------------------
@@ -107,14 +110,15 @@ class Outline(notes.Tree):
 
 
 class Page(notes.Note):
-    """A note whose quotes are those of the outline. What it ran stays as it is, but for the lines that
-    a change of the code has."""
+    """A note whose quotes are those of the outline. What it ran stays as it is, but for the lines
+    of a change of the code."""
 
     def follow_run(self, at: int, arguments: str) -> tuple[int, list[str]]:
         end, block = super().follow_run(at, arguments)
         if SHOWS_A_CHANGE.search("\n".join(block)):
             block = ["…" if CHANGED.match(line) else line for line in block]
-            block = [line for line, before in zip(block, ["", *block]) if (line, before) != ("…", "…")]
+            block = [line for line, before in zip(block, ["", *block])
+                     if line != "…" or before != "…"]
         return end, block
 
     def diff(self, stage_a: str, stage_b: str, name: str) -> list[str]:
@@ -136,14 +140,14 @@ def page(name: str, tree: Outline, names: set[str]) -> str:
             other == path or other.startswith(f"{path}/") for other in names)
         return match[0] if there else match[1]
 
+    written = Page(tree, harness.ROOT / name).render().text.split("\n")
+    written[2:2] = SAYS.get(name, "").split("\n")[1:]
     lines = []
-    for line in Page(tree, harness.ROOT / name).render().text.split("\n"):
+    for line in written:
         kept = LINK.sub(link, line)
         if not notes.DIRECTIVE.match(line) and (kept == line or not notes.LINK_LINE.match(line)):
             lines.append(USED_AT.sub(
                 lambda m: f"[{m[1]}]({m[2]})" if m[1] in tree.texts else m[0], kept))
-    if said := SAYS.get(name):
-        lines[2:2] = [*said.strip().split("\n"), ""]
     return "\n".join(lines)
 
 

@@ -56,8 +56,8 @@ def refuse_gaps(program: str, first: int, texts: dict[str, str]) -> None:
     """What comes before that checkpoint must stand there: in a handout it does not."""
     if gaps := skeleton.gaps(program, first, texts):
         checkpoint, place = gaps[-1]
-        raise Refused(f"{place.name} ({checkpoint.id}) is not written, and a handout has it nowhere: "
-                      f"your teacher's `make lab-release STAGE={checkpoint.program} "
+        raise Refused(f"{place.name} ({checkpoint.id}) is not written, and a handout has it "
+                      f"nowhere: your teacher's `make lab-release STAGE={checkpoint.program} "
                       f"CP={checkpoint.number}` gives it")
 
 
