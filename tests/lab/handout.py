@@ -41,7 +41,7 @@ LEFT_OUT = (
     "tests/blackbox/test_broken.py", "tests/browser", "tests/compare/test_compare.py",
     "tests/lab/fixtures/broken.py", "tests/next", "tests/notes", "tests/site", "tests/soak",
     "tests/steps/steps.mk", "tests/steps/steps.py", "tests/steps/test_steps.py",
-    ".ci", "tests/api", "tests/bench", "tests/coverage", "tests/lab/handout.make",
+    ".ci", "tests/api", "tests/bench", "tests/coverage", "tests/lab/unfinished.make",
     "tests/lab/handout.py", "tests/lab/matrix.py", "tests/report",
 )
 OUTLINED = ("notes/steps/", "notes/next/")  # of these, each function is left out of a quote
@@ -168,7 +168,7 @@ def files() -> dict[str, bytes]:
     found = {name: (harness.ROOT / name).read_bytes() for name in names}
     found |= {name: text.encode() for name, text in texts.items()}
     found |= {name: page(name, tree, names).encode() for name in names if name.endswith(".md")}
-    found["tests/lab/handout.mk"] = (HERE / "handout.make").read_bytes()
+    found["tests/lab/unfinished.mk"] = (HERE / "unfinished.make").read_bytes()
     return found
 
 
