@@ -48,7 +48,6 @@ lab-release:  ## DIR=out CP=3 [STAGE=01]: for teachers, the students' files as t
 CHECKS += lab-matrix-quick
 lab-matrix-quick: deps  ## with the reference up to K, are K's conversations passed, and the next ones failed?
 	$(call build)
-	$(call build,$(ASAN))
 	@$(PYTHON) -B -m tests.lab.matrix --quick
 lab-matrix: deps  ## the same by all checks of 0 to K+1; and where is each broken server caught? Half an hour
 	$(call build)
