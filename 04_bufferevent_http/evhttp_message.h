@@ -10,5 +10,6 @@
 // Views into the evhttp_request: valid until it is answered.
 Request to_request(evhttp_request* message);
 
-// Answers, and so gives the evhttp_request up: nothing may touch it afterwards.
+// Answers, and so gives the evhttp_request up: it is freed when the answer has gone out, which is
+// not before evhttp's callback returns.
 void send_response(evhttp_request* message, const Response& response);
