@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import dataclasses
 import json
 import os
@@ -46,6 +47,7 @@ FOLDERS = {
     "lab": HERE / "conversations",
     "calls": HERE / "calls",
 }
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PATIENCE = 2.5  # seconds for one answer, before they are scaled; twice as long, what comes is slow
 TEST_PATIENCE = 60.0  # for one black-box test
 FILE_SIZE, MEMORY, DESCRIPTORS = 64 << 20, 1 << 30, 4096
@@ -544,6 +546,15 @@ def run(check: str, target: Target, scale: float) -> Outcome:
 
 # ---- the process ---------------------------------------------------------------------------------
 
+def end_with_parent() -> None:
+    """Whoever asked for the check may be killed, and kills nobody any more: then this process ends
+    its group, the server with it. Where it leads none, it was started by hand."""
+    if os.getpgid(0) != os.getpid():
+        return
+    signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
 def limit_resources(target: Target) -> None:
     """Of this process and those it starts."""
     limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: FILE_SIZE,
@@ -569,6 +580,7 @@ def main(arguments: list[str]) -> int:
     target = Target(options.command, options.program)
     os.chdir(harness.ROOT)
     limit_resources(target)
+    end_with_parent()
     try:
         outcome = run(options.check, target, options.scale)
     except NoCheck as why:

@@ -414,6 +414,43 @@ def test_first_errors_are_the_first():
 
 # ---- again, whenever it changes ------------------------------------------------------------------
 
+def test_nothing_is_left_when_whoever_asked_is_killed(tmp_path):
+    """Fails where a grader's own time-out leaves servers behind that run for ever."""
+    name = tmp_path / "spins_for_a_test.py"
+    for fixture, path in (("broken.py", name), ("server.py", tmp_path / "server.py")):
+        shutil.copy(FIXTURES / fixture, path)
+
+    def running() -> list[str]:  # the server, and the check that knows its command line
+        return [pid for pid in os.listdir("/proc") if pid.isdigit() and pid != str(asked.pid)
+                and str(name).encode() in read_or_nothing(f"/proc/{pid}/cmdline")]
+
+    asked = subprocess.Popen(
+        [sys.executable, "-B", "-m", "tests.lab.check", "run", "--cp", "1", "--bin",
+         f"{sys.executable} {name} Silent --text-port 0"], cwd=harness.ROOT,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        waits_for(lambda: len(running()) >= 2, 30, "it was never started")
+    finally:
+        asked.kill()
+        asked.wait()
+    waits_for(lambda: not running(), 6, "it runs on: left alone, a silent server takes 15 s")
+
+
+def read_or_nothing(path: str) -> bytes:
+    try:
+        return pathlib.Path(path).read_bytes()
+    except OSError:
+        return b""
+
+
+def waits_for(condition, seconds: float, otherwise: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(otherwise)
+        time.sleep(0.02)
+
+
 def test_watch_runs_again_on_a_change(tmp_path):
     """Fails where a save goes unnoticed, and where Ctrl-C ends in a traceback."""
     for name in ("broken.py", "server.py"):
