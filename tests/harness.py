@@ -11,6 +11,7 @@ programs get the same by `-m tests.harness PROGRAM ARGUMENTS...`.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import functools
 import io
 import os
@@ -26,6 +27,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STAGES = ("01_plain_epoll", "02_epoll_reactor", "03_libevent_raw", "04_bufferevent_http")
+MOST_PRINTED = 1 << 18  # bytes that are looked at: it may print without end
 LISTENING = re.compile(r"^listening on (?P<host>.+):(?P<port>\d+) \((?P<name>text|http)\)$")
 
 
@@ -47,9 +49,16 @@ def in_plain_characters(error: UnicodeError) -> tuple[str, int]:
     return "".join(PLAIN.get(c, "?") for c in error.object[error.start:error.end]), error.end
 
 
-@functools.cache
 def why_no_tracing() -> str:
-    """Empty where strace may trace a process; else one line that says what is missing."""
+    """Empty where strace may trace a server; else one line that says what is missing."""
+    if os.environ.get("LAB_SANDBOX"):
+        return "what runs in a sandbox is not traced"
+    return why_no_ptrace()
+
+
+@functools.cache
+def why_no_ptrace() -> str:
+    """The same for any process, as a sanitizer does it that looks for leaks."""
     with tempfile.NamedTemporaryFile(prefix="strace-") as log:
         try:
             run = subprocess.run(["strace", "-D", "-o", log.name, "true"], capture_output=True,
@@ -92,7 +101,7 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="plain")
-    if why_no_tracing():  # LeakSanitizer is a tracer as well, and ends the process with an error
+    if why_no_ptrace():  # LeakSanitizer is a tracer as well, and ends the process with an error
         given = os.environ.get("ASAN_OPTIONS", "")
         os.environ["ASAN_OPTIONS"] = f"{given}:detect_leaks=0".lstrip(":")
 
@@ -107,6 +116,47 @@ def stat_of(pid: int | str) -> list[str]:
     thread: PID/task/THREAD."""
     with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
         return stat.read().rsplit(")", 1)[1].split()
+
+
+class Boxed(subprocess.Popen):
+    """A program that bubblewrap keeps apart (make lab-grade sets LAB_SANDBOX): the process that we
+    start waits for it. Signals go to the program, and that one killed it is seen as such."""
+
+    @functools.cached_property
+    def program(self) -> int:
+        """In there the first process collects those that are left behind, the second one is it."""
+        for first in children_of(self.pid):
+            for pid in children_of(first):
+                with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+                    if re.search(r"^NSpid:.*\t2$", status.read(), re.M):
+                        return pid
+        raise ProcessLookupError(f"{self.args}: nobody runs behind {self.pid}")
+
+    def send_signal(self, sig: int) -> None:
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                os.kill(self.program, sig)
+
+    def kill(self) -> None:
+        """All that is in there."""
+        super().send_signal(signal.SIGKILL)
+
+    def poll(self) -> int | None:
+        return self._signed(super().poll())
+
+    def wait(self, timeout: float | None = None) -> int:
+        return self._signed(super().wait(timeout))
+
+    def _signed(self, status):
+        """As subprocess has it; bubblewrap says it as a shell does."""
+        if status is not None and 128 < status <= 128 + signal.SIGSYS:
+            self.returncode = 128 - status
+        return self.returncode
+
+
+def children_of(pid: int) -> list[int]:
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+        return [int(child) for child in children.read().split()]
 
 
 class StartError(Exception):
@@ -139,7 +189,8 @@ class Server:
         self.ports = {}
         self.host = "127.0.0.1"
         self._stderr = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
+        start = Boxed if os.environ.get("LAB_SANDBOX") == "bwrap" else subprocess.Popen
+        self.process = start(
             self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr,
             env={**os.environ, **(env or {})}, preexec_fn=preexec)
         try:
@@ -152,24 +203,25 @@ class Server:
         os.set_blocking(self.process.stdout.fileno(), False)
         seen = b""
         while not set(expected) <= set(self.ports):
-            chunk = self.process.stdout.read()
-            if chunk:
-                seen += chunk
-                for line in seen.decode(errors="replace").splitlines():
-                    if match := LISTENING.match(line):
-                        self.ports[match["name"]] = int(match["port"])
-                        self.host = match["host"].strip("[]")
-            elif chunk == b"" or time.monotonic() > deadline:
-                self.process.poll()
+            chunk = self.process.stdout.raw.read(1 << 16)
+            if chunk == b"" or time.monotonic() > deadline or len(seen) > MOST_PRINTED:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(0.5 if chunk == b"" else 0)  # its descriptors close first
                 raise StartError(f"{self.command}: printed {seen!r}; stderr: {self.stderr()!r}",
                                  seen.decode(errors="replace"), self.stderr(),
                                  self.process.returncode)
-            else:
+            if chunk is None:
                 time.sleep(0.002)
+                continue
+            seen += chunk
+            for line in seen.decode(errors="replace").splitlines():
+                if match := LISTENING.match(line):
+                    self.ports[match["name"]] = int(match["port"])
+                    self.host = match["host"].strip("[]")
 
     @property
     def pid(self) -> int:
-        return self.process.pid
+        return getattr(self.process, "program", self.process.pid)
 
     @property
     def text_port(self) -> int:
@@ -186,8 +238,8 @@ class Server:
         return sock
 
     def stderr(self) -> str:
-        """What the server has printed on stderr so far."""
-        self._stderr.seek(0)
+        """What the server has printed on stderr so far; the end of it, if that is very much."""
+        self._stderr.seek(-min(self._stderr.seek(0, os.SEEK_END), MOST_PRINTED), os.SEEK_END)
         return self._stderr.read().decode(errors="replace")
 
     def signal(self, number: int = signal.SIGTERM) -> None:

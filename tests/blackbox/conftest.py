@@ -182,7 +182,7 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_terminal_summary(terminalreporter):
-    if "address" in harness.binary("").name and (why := harness.why_no_tracing()):
+    if "address" in harness.binary("").name and (why := harness.why_no_ptrace()):
         terminalreporter.write_line(f"leaks are not looked for: {why}")
 
 

@@ -76,16 +76,24 @@ def test_out_of_descriptors(plain):
     assert len(server.stderr()) < 2000, server.stderr()
 
 
+def descriptor_limits(server, *new: tuple[int, int]) -> tuple[int, int]:
+    """Of another process, which may be somebody else's (make lab-grade)."""
+    try:
+        return resource.prlimit(server.pid, resource.RLIMIT_NOFILE, *new)
+    except PermissionError:
+        pytest.skip("the limits of a process of another user may not be seen here")
+
+
 def test_a_descriptor_that_frees_is_used_at_once_and_after_a_while(plain):
     """Fails where the listener comes back only when a client of this server leaves: at ENFILE
     nobody here may ever leave. Here the limit itself is raised while the server is starved."""
     needs_descriptors(4096)
     server = plain("--threads", "1", preexec=limit(32, 4096))
     wire.exchange(server, load.HELLO)  # its loop runs, and has the descriptors that it needs
-    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (server.descriptors() + 2, 4096))
+    descriptor_limits(server, (server.descriptors() + 2, 4096))
     guests = [wire.connect(server) for _ in range(6)]
     comes_to_rest(server)
-    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (4096, 4096))
+    descriptor_limits(server, (4096, 4096))
     for guest in guests:
         guest.send(load.HELLO)
     assert [guest.read_response().status for guest in guests] == [200] * 6
@@ -98,7 +106,7 @@ def test_the_soft_limit_is_raised(start):
     40."""
     needs_descriptors(4096)
     server = start(preexec=limit(40, 4096))
-    assert resource.prlimit(server.pid, resource.RLIMIT_NOFILE) == (4096, 4096)
+    assert descriptor_limits(server) == (4096, 4096)
     guests = [wire.connect(server) for _ in range(200)]
     for guest in guests:
         guest.send(load.HELLO)

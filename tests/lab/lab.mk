@@ -30,7 +30,7 @@ lab-trace: deps  ## your server's system calls in a check, explained: DIR= or BI
 CHECKS += lab-test
 lab-test: deps  ## does the lab say what is wrong, and end what it started?
 	$(call build,$(ASAN),$(addprefix $(call bin_of,$(ASAN))/,01_plain_epoll 02_epoll_reactor))
-	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTEST) -n 6 tests/lab  # most of them wait
+	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTEST) -n 6 --ignore tests/lab/test_grade.py tests/lab
 
 # ---- starting (tests/lab/start.py) ---------------------------------------------------------------
 
@@ -59,3 +59,27 @@ lab-matrix: deps  ## the same by all checks of 0 to K+1; and where is each broke
 .PHONY: handout
 handout:  ## for teachers: this tree without what students write, build/handout.tar.gz and handout.git
 	@$(PYTHON) -B -m tests.lab.handout
+
+# ---- grading (tests/lab/grade.py) ----------------------------------------------------------------
+#
+#   make lab-grade DIR=handed_in OUT=results STAGE=01 FORMAT=gradescope,junit WITHIN=540
+#
+# UNSAFE=1 runs the student's code without a sandbox. What is built already (make SAN=address,undefined)
+# is not compiled again: do so once where many are graded.
+
+LAB_GRADE = $(PYTHON) -B -m tests.lab.grade --dir "$$DIR" --out "$$OUT" \
+  $(if $(STAGE),--stage "$$STAGE") $(if $(FORMAT),--format "$$FORMAT") \
+  $(if $(WITHIN),--within "$$WITHIN") $(if $(UNSAFE),--unsafe)
+
+.PHONY: lab-grade lab-deps lab-grade-test
+lab-grade:  ## grade what a student handed in, in a sandbox: DIR= OUT= [STAGE=01] [FORMAT=text,junit,gradescope,autolab,classroom50] [WITHIN=seconds]
+	$(if $(and $(DIR),$(OUT)),,$(error DIR= is what was handed in, OUT= the folder of the results))
+	@$(LAB_GRADE)
+lab-deps: deps  ## install what lab-grade needs
+	@tests/lab/deps.sh
+
+CHECKS += lab-grade-test
+lab-grade-test: lab-deps  ## does a submission that means harm get its points, and do none?
+	$(call build,$(ASAN),$(call bin_of,$(ASAN))/01_plain_epoll)
+	$(call build,,$(BUILD)/01_plain_epoll)
+	@$(PYTEST) -n 2 tests/lab/test_grade.py

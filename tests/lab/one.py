@@ -55,6 +55,7 @@ SANITIZER = re.compile(rb"__(?:a|hwa|m|t)san_init")
 ANY_CALL = re.compile(rb"\w+\(")  # in which a program rests that may be written in any way
 ANYTHING = re.compile(b"")  # of a program that never rests
 ACTS = ("connects", "sends", "half-closes", "closes", "resets", "signal")
+MOST_BYTES = 1 << 20  # that are kept of what a server prints: it may never stop
 MOST_LINES = 40  # of what a server printed, or asked of the kernel
 
 
@@ -180,8 +181,8 @@ def how_it_ended(status: int) -> str:
 
 def reported(stderr: str) -> str:
     """The first line of a sanitizer's report that says most."""
-    for pattern in (r"SUMMARY: (\w+Sanitizer: .*)", r"(\S+: runtime error: .*)",
-                    r"(\w+Sanitizer: .*)"):
+    for pattern in (r"SUMMARY: (\w+Sanitizer: .*)", r"(\S{1,200}: runtime error: .*)",
+                    r"(\w{1,20}Sanitizer: .*)"):
         if found := re.search(pattern, stderr):
             return found[1].replace(f"{harness.ROOT}/", "").strip()
     return ""
@@ -231,7 +232,7 @@ def draining(server: harness.Server) -> Iterator[bytearray]:
                 piece = pipe.read(1 << 16)
                 if not piece:
                     return
-                into.extend(piece)
+                into.extend(piece[:MOST_BYTES - len(into)])
 
     reader = threading.Thread(target=read)
     reader.start()
