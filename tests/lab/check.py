@@ -134,9 +134,9 @@ def lay_out(work: Work, tree: pathlib.Path) -> None:
             name = source.relative_to(harness.ROOT)
             if source.is_file() and name not in mine:
                 lay(tree / name, source.read_bytes())
-    for name in mine:
-        path = work.folder / name
-        lay(tree / name, (path if path.exists() else harness.ROOT / name).read_bytes())
+    for name, stubs in skeleton.sources(work.program, -1).items():
+        path = work.folder / name  # a file that is not there is one that is not written
+        lay(tree / name, path.read_bytes() if path.exists() else stubs.encode())
 
 
 def build(work: Work, tree: pathlib.Path | None = None, plain: bool = True) -> Target:

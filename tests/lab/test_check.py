@@ -403,6 +403,15 @@ def test_files_that_are_not_the_students_are_the_trees(tmp_path, output):
     assert not (output / "tree" / "common" / "mine.cc").exists()
 
 
+def test_a_file_that_is_missing_is_one_that_is_not_written(tmp_path, output):
+    """Fails where the reference stands in for what was not handed in: points for nothing."""
+    mine = folder(tmp_path, 8)
+    (mine / "common" / "deadlines.h").unlink()
+    check.lay_out(check.work_in(str(mine)), output / "tree")
+    unwritten = skeleton.unwritten_in(output / "tree", checkpoints.find("1.8"))
+    assert [place.split()[-1] for place in unwritten] == ["Deadlines::last_look"]
+
+
 def test_first_errors_are_the_first():
     """Fails where the student has to look for the error among what follows from it."""
     noise = "".join(f"a.cc:{i}:1: note: candidate {i}\n" for i in range(500))

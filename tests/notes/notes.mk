@@ -1,6 +1,6 @@
 # The notes quote the tree and show what runs: written and verified by a program.
 
-.PHONY: notes notes-check notes-zh-done changed
+.PHONY: notes notes-check lab-pages notes-zh-done changed
 CHECKS += notes-check
 
 notes: deps all  ## refresh the quotes and the captured outputs in the notes
@@ -8,9 +8,13 @@ notes: deps all  ## refresh the quotes and the captured outputs in the notes
 	@$(PYTHON) -m tests.notes.notes write --run $(NOTE)
 
 notes-check: deps all  ## fail where a quote, an output, a link or a translation went stale
-	$(call build,$(ASAN),$(call bin_of,$(ASAN))/01_plain_epoll)
 	@$(PYTHON) -m tests.notes.notes check --run
 	@$(PYTEST) tests/notes
+
+# What they show is what the matrix of the lab sees to, too; running it takes five minutes.
+lab-pages: deps all  ## the same for what the pages of the lab show when they are run
+	$(call build,$(ASAN),$(call bin_of,$(ASAN))/01_plain_epoll)
+	@$(PYTHON) -m tests.notes.notes check --run --lab
 
 changed: deps all  ## X=no-mark: a program with that change (notes/changed/), K=time: what the tests say
 	@$(PYTHON) -m tests.notes.changed $(X) $(if $(K),'$(K)')
