@@ -623,7 +623,7 @@ def main() -> int:
     parser.add_argument("what", choices=["check", "write", "translated"])
     parser.add_argument("notes", nargs="*", help="these only (write), or the one (translated)")
     parser.add_argument("--run", action="store_true", help="run the commands of the notes too")
-    parser.add_argument("--lab", action="store_true", help="check: those of the lab's pages instead")
+    parser.add_argument("--lab", action="store_true", help="check: those of the lab instead")
     parser.add_argument("--root", type=pathlib.Path, default=pathlib.Path(__file__).parents[2])
     arguments = parser.parse_intermixed_args()
     tree = Tree(arguments.root.resolve())
