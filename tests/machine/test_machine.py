@@ -20,11 +20,13 @@ FILES = (".devcontainer/Dockerfile", ".devcontainer/devcontainer.json", "notes/m
 
 @functools.cache
 def needed() -> frozenset[str]:
-    """What installs what the targets need that the README names, by what make would run."""
-    targets = set(re.findall(r"\bmake ([a-z][\w-]*)", (ROOT / "README.md").read_text("utf-8")))
-    said = subprocess.run(["make", "-n", "lint", *sorted(targets)], cwd=ROOT, check=True,
-                          capture_output=True, text=True).stdout
-    return frozenset(re.findall(r"^(tests/\S*deps\.sh)", said, re.M))
+    """What installs what the README's commands need, and lint, by what make would run."""
+    typed = set(re.findall(r"\bmake [a-z][\w-]*(?: [A-Z]+=[\w~/.-]+)*",
+                           (ROOT / "README.md").read_text("utf-8")))
+    said = [subprocess.run(["make", "-n", *command.split()[1:]], cwd=ROOT, check=True,
+                           capture_output=True, text=True).stdout
+            for command in (*typed, "make lint")]
+    return frozenset(re.findall(r"^(tests/\S*deps\.sh)", "".join(said), re.M))
 
 
 def user_of(steps: list[tuple[str, str]]) -> str:
@@ -68,6 +70,8 @@ def faults(root: pathlib.Path) -> list[str]:
         found.append("its context is not the tree")
     if "--cap-add=SYS_PTRACE" not in says["runArgs"]:
         found.append("nothing may be traced")
+    if "--init" not in says["runArgs"]:
+        found.append("nobody takes away what has lost its parent")
     if says["remoteUser"] != user_of(steps):
         found.append("its user is not the Dockerfile's")
     typed = re.findall(r"^docker run .*", page, re.M)
@@ -97,7 +101,9 @@ def test_the_machine_is_what_the_page_promises():
     (1, '"dockerfile": "', '"dockerfile": "../', "its Dockerfile is elsewhere"),
     (1, ', "context": ".."', "", "its context is not the tree"),
     (1, "SYS_PTRACE", "SYS_ADMIN", "nothing may be traced"),
+    (1, '"--init", ', "", "nobody takes away what has lost its parent"),
     (1, '"student"', '"root"', "its user is not the Dockerfile's"),
+    (2, " --init", "", "who starts it by hand gets another machine"),
     (2, " --cap-add=SYS_PTRACE", "", "who starts it by hand gets another machine"),
 ])
 def test_another_machine_is_noticed(tmp_path, file, old, new, what):
