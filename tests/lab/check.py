@@ -215,7 +215,8 @@ def perform(check: str, target: Target, scale: float = 1.0, prefix: Iterable[str
              "--scale", f"{scale:.3f}", "--to", str(writing)],
             cwd=harness.ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             pass_fds=(writing,), start_new_session=True,
-            env={**os.environ, **({"LAB_BIN": target.folder} if target.folder else {})})
+            env={**os.environ, "PYTHONUNBUFFERED": "1",  # what it prints stands in the order it was
+                 **({"LAB_BIN": target.folder} if target.folder else {})})
         try:
             os.close(writing)
             answer = answer_of(reading, process, seconds)

@@ -472,11 +472,16 @@ class Reporter:
             return f"memory leaks: {report}" if "leak" in report else f"it crashes: {report}"
         if died := re.search(r"died unasked, status (-?\d+)", end):
             return f"it crashes: it {how_it_ended(int(died[1]))}"
-        crash = getattr(self.failed[0].longrepr, "reprcrash", None)
+        crash = self.crash_of(self.failed[0])
         text = (crash.message if crash else str(self.failed[0].longrepr)).strip()
         if text.startswith("TimeoutError"):
             return "nothing comes, however long the client waits"
         return (text or "it fails").splitlines()[0]
+
+    @staticmethod
+    def crash_of(report):
+        """None for what a fixture says without a place, at the end of a test."""
+        return getattr(report.longrepr, "reprcrash", None)
 
     def line_of(self, report) -> list[str]:
         """The line of the test that failed."""
@@ -496,8 +501,8 @@ class Reporter:
         lines = [f"     {report.nodeid.removeprefix('tests/blackbox/')}"]
         lines += [f"     {self.doc[report.nodeid]}"] if self.doc.get(report.nodeid) else []
         lines += self.line_of(report)
-        if hasattr(report.longrepr, "reprcrash"):
-            lines += block("it saw:", report.longrepr.reprcrash.message.splitlines())
+        if crash := self.crash_of(report):
+            lines += block("it saw:", crash.message.splitlines())
         numbered = [f"{i:4} {line}" for i, line in enumerate(list(wire.LOG), 1)]
         if numbered:
             lines += ["     on the wire:", *numbered[-MOST_LINES:]]

@@ -200,8 +200,15 @@ def test_a_black_box_test_shows_its_line_and_the_wire(tmp_path):
 def test_a_server_that_dies_in_a_black_box_test_has_crashed(tmp_path):
     """Fails where the reset that its client sees is taken for the cause."""
     target = program(tmp_path, f'"{harness.binary(STAGE)}" "$@" & sleep 0.6; kill -9 $! $$')
-    outcome = check.perform("test_text.py::test_who_reads_late_gets_everything", target, 1.0)
+    outcome = check.perform("test_time.py::test_text_lives_while_bytes_move", target, 1.0)
     assert outcome.message == "it crashes: it is killed by SIGKILL", outcome
+
+
+def test_a_server_that_ends_badly_behind_a_black_box_test(tmp_path):
+    """Fails where a test that passes has nothing to say of the end of its server."""
+    target = program(tmp_path, f'"{harness.binary(STAGE)}" "$@"; exit 3')
+    outcome = check.perform("test_text.py::test_fin_without_a_byte", target, 1.0)
+    assert outcome.failed and "broke down" not in outcome.message, outcome
 
 
 def test_a_black_box_test_that_passes(tmp_path):
@@ -468,7 +475,9 @@ def test_watch_runs_again_on_a_change(tmp_path):
     with subprocess.Popen(
             [sys.executable, "-B", "-m", "tests.lab.check", "watch", "--cp", "1", "--bin",
              f"{sys.executable} {mine} WrongByte --text-port 0"], cwd=harness.ROOT, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            # Who is started in the background by a script ignores it, and so do its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
         try:
             assert "0 of 10 points" in until_it_waits(process)
             mine.write_text(mine.read_text(encoding="utf-8").replace('b"0"', 'b"O"'),
