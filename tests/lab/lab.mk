@@ -83,3 +83,11 @@ lab-grade-test: lab-deps  ## does a submission that means harm get its points, a
 	$(call build,$(ASAN),$(call bin_of,$(ASAN))/01_plain_epoll)
 	$(call build,,$(BUILD)/01_plain_epoll)
 	@$(PYTEST) -n 4 $(if $(K),-k '$(K)') tests/lab/test_grade.py
+
+# ---- for a grading system (tests/lab/bundle.py) --------------------------------------------------
+
+.PHONY: autograder-gradescope autograder-autolab autograder-test
+autograder-gradescope autograder-autolab:  # for teachers: build/autograder-gradescope.zip, or Autolab's two files [STAGE=01]
+	@$(PYTHON) -B -m tests.lab.bundle $(@:autograder-%=%) $(if $(STAGE),--stage "$$STAGE")
+autograder-test: lab-deps  ## both bundles, run in a clean folder as those systems run them; takes ten minutes
+	@$(PYTEST) tests/lab/bundle_check.py
