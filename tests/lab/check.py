@@ -4,6 +4,7 @@
     python3 -m tests.lab.check run --dir mine [--stage 01] [--cp 3] [--all]
     python3 -m tests.lab.check run --dir mine --check steps/3       that one alone, for no points
     python3 -m tests.lab.check watch ...      again, whenever a file of the student's changes
+    python3 -m tests.lab.check full --dir mine              all black-box tests, as pytest says it
     python3 -m tests.lab.check list --dir mine              what is solved
 
 The checks of all checkpoints up to --cp run in order, until one fails (--all: to the end). Exit
@@ -430,12 +431,34 @@ def watch(work: Work, number: int | None, every: bool) -> None:
         time.sleep(0.3)
 
 
+# ---- everything ----------------------------------------------------------------------------------
+
+def full(work: Work) -> int:
+    """All black-box tests that are about what this program does, for no points."""
+    if not work.folder:
+        raise Unusable("the black-box tests ask for flags and for both ports: DIR=mine")
+    try:
+        target = build(work)
+    except trees.Failure as why:
+        print("it does not compile", *first_errors(str(why)), sep="\n")
+        return 1
+    if work.program in harness.STAGES:
+        chosen = ["-k", work.program, "tests/blackbox"]  # each test names the stage it is run on
+    else:
+        chosen = [f"tests/blackbox/test_evhttp_{part}.py" for part in ("server", "guard", "bounds")]
+    done = subprocess.run([sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q",
+                           "-rs", "-n", "3", "-m", "not repository", *chosen], cwd=harness.ROOT,
+                          env={**os.environ, "LAB_BIN": target.folder, "LAB_STAGES": ""},
+                          check=False)
+    return 0 if done.returncode == 0 else 1
+
+
 # ---- the command line ----------------------------------------------------------------------------
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="tests.lab.check", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("run", "watch", "list"))
+    parser.add_argument("what", choices=("run", "watch", "list", "full"))
     parser.add_argument("--bin", default="", help="a command line")
     parser.add_argument("--dir", default="", help="a folder of sources")
     parser.add_argument("--stage", default="")
@@ -451,6 +474,8 @@ def main(arguments: list[str]) -> int:
             list_all(work)
         elif options.what == "watch":
             watch(work, options.cp, options.all)
+        elif options.what == "full":
+            return full(work)
         elif options.check:
             return 0 if check_one(work, options.check) else 1
         else:

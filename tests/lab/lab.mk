@@ -12,13 +12,15 @@ LAB_CHECK = $(PYTHON) -B -m tests.lab.check
 LAB_WORK  = $(if $(BIN),--bin "$$BIN") $(if $(DIR),--dir "$$DIR") $(if $(STAGE),--stage "$$STAGE") \
   $(if $(CP),--cp "$$CP") $(if $(CHECK),--check "$$CHECK") $(if $(ALL),--all)
 
-.PHONY: lab-check lab-watch lab-list lab-test
+.PHONY: lab-check lab-watch lab-list lab-full lab-test
 lab-check: deps  ## check your server: BIN='./mine --text-port 0', or DIR=mine [STAGE=01] [CP=3] [CHECK=steps/3] [ALL=1]
 	@$(LAB_CHECK) run $(LAB_WORK)
 lab-watch: deps  ## the same, again and again: whenever you change it
 	@$(LAB_CHECK) watch $(LAB_WORK)
 lab-list:  ## which checkpoints DIR= (or BIN=) has solved
 	@$(LAB_CHECK) list $(LAB_WORK)
+lab-full: deps  ## all black-box tests against DIR= [STAGE=01]: two minutes
+	@$(LAB_CHECK) full $(LAB_WORK)
 
 # ---- looking at it (tests/lab/trace.py) ----------------------------------------------------------
 
