@@ -356,13 +356,13 @@ def test_connects_to_the_outside(handed_in, out):
           if (connect(fd, reinterpret_cast<sockaddr*>(&there), sizeof there) == 0) abort();
           close(fd);
         }}"""), encoding="utf-8")
-        run = graded(handed_in, out, "--within", "90")  # enough for the first checkpoints
+        run = graded(handed_in, out, "--within", "150")  # enough for the first checkpoints
         assert run.returncode == 0, run.stderr
         listener.settimeout(0)
         with pytest.raises(BlockingIOError):
             listener.accept()
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
-    assert {t["number"]: t["score"] for t in results["tests"]}["1.3"] > 0, results
+    assert {t["number"]: t["score"] for t in results["tests"]}["1.1"] > 0, results
     assert json.loads(run.stdout.splitlines()[-1])["scores"]
 
 
