@@ -72,7 +72,8 @@ def page_of(path: str) -> str:
         return "index.md"
     if path.startswith("notes/") and path.endswith(".md"):
         return path
-    return f"src/{path}.md" if (ROOT / path).is_file() else f"src/{path}/index.md"
+    shown = "src/" + re.sub(r"(^|/)\.", r"\1dot-", path)  # mkdocs leaves out hidden files
+    return f"{shown}.md" if (ROOT / path).is_file() else f"{shown}/index.md"
 
 
 def outside_fences(text: str):
@@ -255,7 +256,8 @@ def configuration() -> dict:
     return {"INHERIT": str(HERE / "mkdocs.yml"), "docs_dir": str(SOURCE), "site_dir": str(SITE),
             "theme": {"custom_dir": str(HERE / "theme")},
             "nav": [{"The lab": "index.md"}, {"Course": notes_in("notes")},
-                    {"中文": notes_in("notes/zh")}, {"Side by side": "stages.md"},
+                    {"Build it": notes_in("notes/lab")}, {"中文": notes_in("notes/zh")},
+                    {"Side by side": "stages.md"},
                     {"Sources": ["src/index.md",
                                  *(f"src/{s}/server.cc.md" for s in harness.STAGES)]}]}
 
