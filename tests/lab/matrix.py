@@ -96,6 +96,7 @@ def broken(name: str) -> str:
     patch = test_broken.Broken.read(BROKEN / f"{name}.patch")
     where = checkpoint_of(patch.patch)
     folder = test_broken.build(patch)
+    trees.make(patch.tree, "CXX=g++", f"build/{patch.stage}")  # for what is measured
     track = checkpoints.track(patch.stage)
     at = [c.id for c in track].index(where)
     target = Target(program=patch.stage, folder=str(folder))
