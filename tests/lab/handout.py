@@ -154,10 +154,14 @@ def page(name: str, tree: Outline, names: set[str]) -> str:
 # ---- the files -----------------------------------------------------------------------------------
 
 def committed() -> list[str]:
-    """What is handed out, and what is not: no file that only lies here."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=harness.ROOT, capture_output=True,
-                            text=True, check=True).stdout
-    return sorted(filter(None, listed.split("\0")))
+    """What is handed out, and what is not: no file that only lies here. Where git knows nothing of
+    this tree, as in an unpacked archive, all of it but the output."""
+    listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-z"], cwd=harness.ROOT,
+                            capture_output=True, text=True, check=False).stdout
+    names = listed.split("\0") if listed else (
+        str(path.relative_to(harness.ROOT)) for path in harness.ROOT.rglob("*") if path.is_file())
+    return sorted(name for name in names if name and not name.startswith(("build/", ".git/"))
+                  and "__pycache__" not in name)
 
 
 def files() -> dict[str, bytes]:
