@@ -13,7 +13,6 @@ import argparse
 import io
 import pathlib
 import sys
-import tarfile
 import zipfile
 
 from tests import harness
@@ -48,16 +47,6 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def tarred(files: dict[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name in sorted(files):
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode, entry.mtime = len(files[name]), mode_of(name), handout.TIME
-            archive.addfile(entry, io.BytesIO(files[name]))
-    return packed.getvalue()
-
-
 def gradescope(stage: str) -> dict[str, bytes]:
     """Both scripts stand at the top of the archive."""
     scripts = {name: part(name, stage) for name in ("setup.sh", "run_autograder")}
@@ -65,7 +54,8 @@ def gradescope(stage: str) -> dict[str, bytes]:
 
 
 def autolab(stage: str) -> dict[str, bytes]:
-    return {"autograde.tar": tarred({"grade.sh": part("grade.sh", stage)} | tree()),
+    files = {"grade.sh": part("grade.sh", stage)} | tree()
+    return {"autograde.tar": handout.tarred(files, mode_of),
             "autograde-Makefile": part("autograde-Makefile", stage)}
 
 

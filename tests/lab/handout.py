@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Callable
 
 from tests import harness
 from tests.lab import skeleton
@@ -42,7 +43,8 @@ LEFT_OUT = (
     "tests/lab/fixtures/broken.py", "tests/next", "tests/notes", "tests/site", "tests/soak",
     "tests/steps/steps.mk", "tests/steps/steps.py", "tests/steps/test_steps.py",
     ".ci", "tests/api", "tests/bench", "tests/coverage", "tests/lab/unfinished.make",
-    "tests/lab/handout.py", "tests/lab/matrix.py", "tests/report",
+    "tests/lab/handout.py", "tests/lab/matrix.py", "tests/report", "tests/lab/autograder",
+    "tests/lab/bundle.py", "tests/lab/bundle_check.py",
 )
 OUTLINED = ("notes/steps/", "notes/next/")  # of these, each function is left out of a quote
 TIME = 1767225600  # 2026-01-01: of each file, and of the commit
@@ -180,16 +182,22 @@ def mode(name: str) -> int:
     return 0o755 if os.access(harness.ROOT / name, os.X_OK) else 0o644
 
 
-def archive(found: dict[str, bytes]) -> bytes:
+def tarred(found: dict[str, bytes], mode_of: Callable[[str], int]) -> bytes:
     """The same files are the same bytes, whoever packs them and when."""
     packed = io.BytesIO()
-    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=TIME) as zipped, \
-            tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar:
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name in sorted(found):
-            entry = tarfile.TarInfo(f"{NAME}/{name}")
-            entry.size, entry.mode, entry.mtime = len(found[name]), mode(name), TIME
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode, entry.mtime = len(found[name]), mode_of(name), TIME
             tar.addfile(entry, io.BytesIO(found[name]))
     return packed.getvalue()
+
+
+def archive(found: dict[str, bytes]) -> bytes:
+    """All of it in one folder."""
+    inside = {f"{NAME}/{name}": data for name, data in found.items()}
+    return gzip.compress(tarred(inside, lambda name: mode(name.removeprefix(f"{NAME}/"))),
+                         mtime=TIME)
 
 
 def lay(found: dict[str, bytes], folder: pathlib.Path) -> None:
