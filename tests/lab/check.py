@@ -140,6 +140,11 @@ def lay_out(work: Work, tree: pathlib.Path) -> None:
         lay(tree / name, path.read_bytes() if path.exists() else stubs.encode())
 
 
+def folder_of(sanitizers: str) -> str:
+    """Of the programs, in build/: the checks know by it how they were built."""
+    return f"bin-g++-{sanitizers.replace(',', '-')}" if sanitizers else ""
+
+
 def build(work: Work, tree: pathlib.Path | None = None, plain: bool = True) -> Target:
     """Builds it with sanitizers; and without, for what is measured or traced. A trees.Failure shows
     the compiler's first errors."""
@@ -147,7 +152,7 @@ def build(work: Work, tree: pathlib.Path | None = None, plain: bool = True) -> T
         return Target(work.command)
     tree = tree or OUTPUT / work.key
     lay_out(work, tree)
-    jobs, with_sanitizers = f"-j{os.cpu_count() or 1}", f"build/bin-g++-{SAN.replace(',', '-')}"
+    jobs, with_sanitizers = f"-j{os.cpu_count() or 1}", f"build/{folder_of(SAN)}"
     trees.make(tree, jobs, "CXX=g++", f"SAN={SAN}", f"{with_sanitizers}/{work.program}")
     if plain:
         trees.make(tree, jobs, "CXX=g++", f"build/{work.program}")

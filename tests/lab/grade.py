@@ -70,17 +70,12 @@ def lay_out(work: Work, tree: pathlib.Path) -> None:
 
 def compiled(work: Work, box: Box, tree: pathlib.Path, sanitizers: str) -> pathlib.Path:
     """The program, made in that tree, in the sandbox."""
-    made = pathlib.Path("build", folder_of(sanitizers), work.program)
+    made = pathlib.Path("build", check.folder_of(sanitizers), work.program)
     status, said = box.run(["make", "-s", "CXX=g++", f"SAN={sanitizers}", str(made)], tree,
                            sandbox.BUILD)
     if status or (tree / made).is_symlink():
         raise trees.Failure(f"{work.program} does not compile:\n{said}")
     return tree / made
-
-
-def folder_of(sanitizers: str) -> str:
-    """Of the programs, in build/: the checks know by it how they were built."""
-    return f"bin-g++-{sanitizers.replace(',', '-')}" if sanitizers else ""
 
 
 def build(work: Work, box: Box, room: pathlib.Path) -> Target:
@@ -90,7 +85,7 @@ def build(work: Work, box: Box, room: pathlib.Path) -> Target:
     lay_out(work, tree)
     box.own(tree)
     for variant, sanitizers in VARIANTS.items():
-        folder = launchers / folder_of(sanitizers)
+        folder = launchers / check.folder_of(sanitizers)
         program, launcher = room / variant / work.program, folder / work.program
         for path in (program, launcher):
             path.parent.mkdir(parents=True, exist_ok=True)
