@@ -32,7 +32,7 @@ lab-trace: deps  ## your server's system calls in a check, explained: DIR= or BI
 CHECKS += lab-test
 lab-test: deps  ## does the lab say what is wrong, and end what it started?
 	$(call build,$(ASAN),$(addprefix $(call bin_of,$(ASAN))/,01_plain_epoll 02_epoll_reactor))
-	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTEST) -n 6 --ignore tests/lab/test_grade.py tests/lab
+	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTEST) -n 6 $(addprefix --ignore tests/lab/,test_grade.py test_autograder.py) tests/lab
 
 # ---- starting (tests/lab/start.py) ---------------------------------------------------------------
 
@@ -92,4 +92,4 @@ lab-grade-test: lab-deps  ## does a submission that means harm get its points, a
 autograder-gradescope autograder-autolab:  # for teachers: build/autograder-gradescope.zip, or Autolab's two files [STAGE=01]
 	@$(PYTHON) -B -m tests.lab.bundle $(@:autograder-%=%) $(if $(STAGE),--stage "$$STAGE")
 autograder-test: lab-deps  ## both bundles, run in a clean folder as those systems run them; takes ten minutes
-	@$(PYTEST) tests/lab/bundle_check.py
+	@$(PYTEST) tests/lab/test_autograder.py
