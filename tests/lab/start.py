@@ -14,8 +14,9 @@ after the first one takes over from the student's last stage what is the same in
 from __future__ import annotations
 
 import argparse
+import os
 import pathlib
-import shutil
+import re
 import sys
 
 from tests import harness
@@ -24,6 +25,7 @@ from tests.lib import cpp
 
 MAKEFILE = pathlib.Path(__file__).resolve().parent / "student.make"
 FIRST = harness.STAGES[0]
+LINK_TO = re.compile(r"(?<=\]\()(?![#\w]+:|#)([^)#\s]+)")  # to another file
 
 
 class Refused(Exception):
@@ -74,6 +76,17 @@ def makefile() -> str:
     return MAKEFILE.read_text(encoding="utf-8").replace("@LAB@", str(harness.ROOT))
 
 
+def page_for(page: pathlib.Path, folder: pathlib.Path) -> str:
+    """A checkpoint's page as it stands in lab/: what the folder lacks, it links to in the tree."""
+    def moved(link: re.Match) -> str:
+        there = os.path.relpath(page.parent / link[1], harness.ROOT)
+        if (folder / "lab" / link[1]).exists():
+            return link[1]
+        mine = folder / there
+        return os.path.relpath(mine if mine.exists() else harness.ROOT / there, folder / "lab")
+    return LINK_TO.sub(moved, page.read_text(encoding="utf-8"))
+
+
 def write_new(path: pathlib.Path, text: str) -> bool:
     """False if there is one already: it may be the student's work."""
     if path.exists():
@@ -101,10 +114,11 @@ def give(folder: pathlib.Path, program: str, first: int) -> list[str]:
     write_new(folder / "Makefile", makefile())
     write_new(folder / "rules.mk", skeleton.reference("Makefile"))
     (folder / "README.md").write_text(readme(program), encoding="utf-8")
-    (folder / "lab").mkdir(exist_ok=True)
-    for checkpoint in checkpoints.track(program):
-        if checkpoint.page.exists():
-            shutil.copy(checkpoint.page, folder / "lab")
+    pages = [c.page for c in checkpoints.track(program) if c.page.exists()]
+    for page in pages:  # all are there before the first asks which are
+        write_new(folder / "lab" / page.name, "")
+    for page in pages:
+        (folder / "lab" / page.name).write_text(page_for(page, folder), encoding="utf-8")
     return written
 
 

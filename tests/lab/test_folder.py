@@ -69,6 +69,17 @@ def test_what_a_folder_holds(tmp_path):
         assert len(skeleton.unwritten_in(tmp_path, checkpoint)) == len(checkpoint.writes)
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_pages_lead_somewhere(program, tmp_path):
+    """Fails where a page is copied with its links as they were: the folder has no ../steps.md."""
+    assert start.main([str(tmp_path), "--stage", program]) == 0
+    pages = list((tmp_path / "lab").iterdir())
+    links = [(page, link[1]) for page in pages
+             for link in start.LINK_TO.finditer(page.read_text(encoding="utf-8"))]
+    assert len(links) >= len(pages)
+    assert [(page.name, to) for page, to in links if not (page.parent / to).exists()] == []
+
+
 def test_from_a_later_checkpoint(tmp_path):
     """Fails where who catches up gets too little, or too much."""
     assert start.main([str(tmp_path), "--from", "3"]) == 0
