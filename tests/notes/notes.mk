@@ -19,5 +19,5 @@ lab-pages: deps all  ## the same for what the pages of the lab show when they ar
 changed: deps all  ## X=no-mark: a program with that change (notes/changed/), K=time: what the tests say
 	@$(PYTHON) -m tests.notes.changed $(X) $(if $(K),'$(K)')
 
-notes-zh-done:  ## NOTE=01_plain_epoll.md: its translation is up to date now
+notes-zh-done:  ## NOTE=lab/1_1.md or README.zh.md: that translation is up to date now
 	@$(PYTHON) -m tests.notes.notes translated $(NOTE)

@@ -16,10 +16,12 @@ it, `needs=strace,nc` skips where a program is missing (or what ASK knows), `sec
 than 30. Server 00 has the text port alone.
 The reader's ports (7001, 8002 ...) are replaced by free ones, and back in what is shown.
 
-A translation (notes/zh/NAME) names what it was made from, as `<!-- translation of NAME digest -->`.
-It quotes by itself; its outputs are those of the original. What it says in its own words may lag
-behind: where its original is gone, runs other things or was changed, it is printed as due, which is
-no failure. Its quotes, its outputs and the files it links to have to be true like any other's.
+A translation (notes/zh/lab/1_1.md of notes/lab/1_1.md, README.zh.md of README.md) names what it was
+made from, as `<!-- translation of NAME digest -->`. Behind the titles of both stands a link to the
+other, which is written. It quotes by itself; its outputs are those of the original. What it says in
+its own words may lag behind: where its original is gone, runs other things or was changed, it is
+printed as due, which is no failure. Its quotes, its outputs and the files it links to have to be
+true like any other's.
 """
 
 from __future__ import annotations
@@ -46,12 +48,16 @@ from tests.harness import LISTENING, STAGES
 from tests.lib import cpp
 from tests.next import programs
 
-TRANSLATED = ("README.md", "00_sockets.md", *(f"{stage}.md" for stage in STAGES), "05_evhttp.md",
-              "kernel.md", "exercises.md")
+# In English alone: what changes the tree. The glossary is in both languages at once.
+NOT_TRANSLATED = {"CONTRIBUTING.md", "CHANGELOG.md", "notes/contract.md", "notes/glossary.md"}
+# A program writes both, from one table: there is nothing that could follow later.
+WRITTEN_IN_BOTH = {"notes/libevent_api.md"}
+CHINESE, TOP = "notes/zh/", ("README.md", "README.zh.md")
 # Where to be installed is not enough: a container may forbid it.
 ASK = {"strace": harness.why_no_tracing, "attaching": harness.why_no_attaching,
        "uring": lambda: programs.why_not("uring"), "tls": lambda: programs.why_not("tls")}
 DIRECTIVE = re.compile(r"^<!-- *(\w+)\b *(.*?) *-->$")
+OTHER_LANGUAGE = re.compile(r"^\[(?:English|中文)\]\([^)]*\)$")
 LINK_LINE = re.compile(r"^\[`[^`]+`\]\([^)]*\)(?: · \[`[^`]+`\]\([^)]*\))?$")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 # What differs between two runs of the same thing.
@@ -134,7 +140,34 @@ class Tree:
     def notes(self) -> list[pathlib.Path]:
         folders = (self.root / "notes").glob("**/*.md")
         return sorted(p for p in (*self.root.glob("*.md"), *folders)
-                      if p.is_file() and "solutions" not in p.parts)
+                      if p.is_file() and "solutions" not in p.relative_to(self.root).parts)
+
+    def name(self, path: pathlib.Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    def original(self, path: pathlib.Path) -> pathlib.Path | None:
+        """What a page is a translation of; None if it is none."""
+        name = self.name(path)
+        if name == TOP[1]:
+            return self.root / TOP[0]
+        return self.root / "notes" / name[len(CHINESE):] if name.startswith(CHINESE) else None
+
+    def translation(self, path: pathlib.Path) -> pathlib.Path:
+        """Where that of an original lies, if there is one."""
+        name = self.name(path)
+        return self.root / (TOP[1] if name == TOP[0] else CHINESE + name.removeprefix("notes/"))
+
+    def translated(self) -> list[pathlib.Path]:
+        """What has to have a translation."""
+        return [path for path in self.notes() if self.original(path) is None
+                and self.name(path) not in NOT_TRANSLATED]
+
+    def other_language(self, path: pathlib.Path) -> str:
+        """The link to it; empty where the page is there in one only."""
+        source = self.original(path)
+        there = source or self.translation(path)
+        to = os.path.relpath(there, path.parent)
+        return f"[{'English' if source else '中文'}]({to})" if there.is_file() else ""
 
 
 # ---- commands ------------------------------------------------------------------------------------
@@ -256,7 +289,7 @@ class Note:
     def __init__(self, tree: Tree, path: pathlib.Path, shell: Shell | None = None,
                  original: str | None = None, strip: bool = False):
         self.tree, self.path, self.shell, self.strip = tree, path, shell, strip
-        self.name = str(path.relative_to(tree.root))
+        self.name = tree.name(path)
         self.lines = path.read_text(encoding="utf-8").split("\n")
         self.outputs = None if original is None else outputs_of(original.split("\n"))
         self.problems: list[Problem] = []
@@ -279,7 +312,22 @@ class Note:
                 end, block = at + 1, [self.lines[at]]
             result += block
             at = end
-        return Rendered("\n".join(result), self.problems, self.skipped)
+        return Rendered("\n".join(self.with_language(result)), self.problems, self.skipped)
+
+    def with_language(self, lines: list[str]) -> list[str]:
+        """With the link to the other language as the first line behind the title."""
+        title = next((at for at, line in enumerate(lines) if line.startswith("# ")), None)
+        if title is None:
+            return lines
+        told = lines[title + 2:title + 3]
+        end = title + 1 + 2 * bool(told and OTHER_LANGUAGE.match(told[0]))
+        link = "" if self.strip else self.tree.other_language(self.path)
+        block = ["", link] if link else []
+        if not self.strip and lines[title + 1:end] != block:
+            lost = not link and self.tree.original(self.path) is not None
+            self.problems.append(Problem(
+                self.name, title + 1, f"links behind its title not to {link or 'none'}", due=lost))
+        return [*lines[:title + 1], *block, *lines[end:]]
 
     def follow(self, at: int, kind: str, arguments: str) -> tuple[int, list[str]]:
         """The line behind what the directive covers, and what should stand there."""
@@ -427,9 +475,9 @@ def anchors(lines: list[str]) -> set[str]:
 
 
 def check_links(tree: Tree, path: pathlib.Path) -> list[Problem]:
-    name = str(path.relative_to(tree.root))
+    name = tree.name(path)
     problems = []
-    lags = original_of(path) is not None
+    lags = tree.original(path) is not None
     for number, text in without_fences(path.read_text(encoding="utf-8").split("\n")):
         for target in LINK.findall(text):
             file, _, anchor = target.partition("#")
@@ -437,7 +485,8 @@ def check_links(tree: Tree, path: pathlib.Path) -> list[Problem]:
                 continue
             there = (path.parent / file).resolve() if file else path
             if not there.exists():
-                problems.append(Problem(name, number, f"link to {target}: no such file"))
+                problems.append(Problem(name, number, f"link to {target}: no such file",
+                                        due=there == tree.original(path)))
             elif anchor and not anchor_exists(there, anchor):
                 problems.append(
                     Problem(name, number, f"link to {target}: no such place in it", due=lags))
@@ -475,8 +524,8 @@ def check_coverage(tree: Tree) -> list[Problem]:
 
 def check_answers(tree: Tree) -> list[Problem]:
     """Every question at the end of a note has a folded answer, with commands that show it."""
-    return [Problem(str(path.relative_to(tree.root)), line, f"question {number} {lacks}")
-            for path in tree.notes() if original_of(path) is None
+    return [Problem(tree.name(path), line, f"question {number} {lacks}")
+            for path in tree.notes() if tree.original(path) is None
             for number, line, block in questions(path.read_text(encoding="utf-8").split("\n"))
             if (lacks := unanswered(block))]
 
@@ -511,25 +560,27 @@ def digest(tree: Tree, path: pathlib.Path) -> str:
 
 def check_translations(tree: Tree) -> list[Problem]:
     """All of it is due: the English note comes first."""
-    pages = {path.name for path in (tree.root / "notes/zh").glob("*.md")}
-    return [Problem(f"notes/zh/{name}", line, what, due=True)
-            for name in sorted(pages.union(TRANSLATED)) for line, what in lag(tree, name)]
+    pages = {path for path in tree.notes() if tree.original(path)}
+    pages.update(map(tree.translation, tree.translated()))
+    return [Problem(tree.name(page), line, what, due=True)
+            for page in sorted(pages) for line, what in lag(tree, page)]
 
 
-def lag(tree: Tree, name: str):
+def lag(tree: Tree, page: pathlib.Path):
     """How a translation lies behind its original: (line, what) for each reason."""
-    page, original = tree.root / "notes/zh" / name, tree.root / "notes" / name
+    original = tree.original(page)
+    name = tree.name(original)
     if not page.is_file():
         yield 1, "there is no translation"
     elif not original.is_file():
-        yield 1, f"there is no notes/{name} any more"
-    elif name in TRANSLATED:
+        yield 1, f"there is no {name} any more"
+    elif name not in WRITTEN_IN_BOTH:
         line, told = translation_line(page)
         if directives(page) != directives(original):
-            yield line, f"quotes or runs other things than notes/{name}"
+            yield line, f"quotes or runs other things than {name}"
         if told != digest(tree, original):
-            yield line, (f"notes/{name} changed after this translation did: bring it up to date, "
-                         f"then say so: make notes-zh-done NOTE={name}")
+            yield line, (f"{name} changed after this translation did: bring it up to date, "
+                         f"then say so: make notes-zh-done NOTE={tree.name(page)}")
 
 
 def directives(path: pathlib.Path) -> list[str]:
@@ -546,8 +597,10 @@ def translation_line(path: pathlib.Path) -> tuple[int, str]:
 
 
 def translation_done(tree: Tree, name: str) -> None:
-    path = tree.path(f"notes/zh/{name}")
-    mark = f"<!-- translation of {name} {digest(tree, tree.path(f'notes/{name}'))} -->"
+    """`name`: README.zh.md, notes/zh/lab/1_1.md, or lab/1_1.md for short."""
+    path = tree.path(name if name == TOP[1] else CHINESE + name.removeprefix(CHINESE))
+    original = tree.name(tree.original(path))
+    mark = f"<!-- translation of {original} {digest(tree, tree.path(original))} -->"
     lines = path.read_text(encoding="utf-8").split("\n")
     number, told = translation_line(path)
     if told:
@@ -560,15 +613,9 @@ def translation_done(tree: Tree, name: str) -> None:
 # ---- all of them ---------------------------------------------------------------------------------
 
 
-def original_of(path: pathlib.Path) -> pathlib.Path | None:
-    if path.parent.name != "zh":
-        return None
-    return path.parent.parent / path.name
-
-
-def is_of_the_lab(path: pathlib.Path) -> bool:
+def is_of_the_lab(tree: Tree, path: pathlib.Path) -> bool:
     """A page of the lab shows a server that is built for it and fails: half a minute for each."""
-    return path.parent.name == "lab"
+    return tree.name(path).startswith("notes/lab/")
 
 
 def render_all(tree: Tree, paths: list[pathlib.Path],
@@ -580,11 +627,11 @@ def render_all(tree: Tree, paths: list[pathlib.Path],
         with Shell(tree.root) as shell:
             return Note(tree, path, shell).render()
 
-    originals = [path for path in paths if original_of(path) is None]
+    originals = [path for path in paths if tree.original(path) is None]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         done = dict(zip(originals, pool.map(render, originals)))
     for path in paths:
-        if source := original_of(path):
+        if source := tree.original(path):
             text = None  # of an original that is gone: the outputs stay
             if source in done:
                 text = done[source].text
@@ -600,7 +647,7 @@ def render_all(tree: Tree, paths: list[pathlib.Path],
 def check(tree: Tree, run: bool, lab: bool = False) -> list[Problem]:
     """`run`: the commands too; of the lab's pages with `lab`, else of all others."""
     paths = tree.notes()
-    rendered = render_all(tree, paths, lambda path: run and is_of_the_lab(path) == lab)
+    rendered = render_all(tree, paths, lambda path: run and is_of_the_lab(tree, path) == lab)
     problems = [problem for note in rendered.values() for problem in note.problems]
     for path in paths:
         problems += check_links(tree, path)
@@ -630,7 +677,7 @@ def main() -> int:
     if arguments.what == "translated":
         try:
             for name in arguments.notes:
-                translation_done(tree, pathlib.PurePath(name).name)
+                translation_done(tree, name)
         except NoteError as error:
             sys.exit(f"notes: {error}")
         return 0

@@ -62,6 +62,58 @@ def test_untouched_copy_is_true(copy):
     assert complaints(copy) == []
 
 
+@pytest.mark.parametrize("folder", ["zh", "lab", "solutions", "notes/zh"])
+def test_a_clone_may_have_any_name(copy, tmp_path, folder):
+    """Fails where a page is told by a folder that lies above the tree: in a clone named zh each
+    page was a translation, in one named solutions there were no pages."""
+    before = [copy.name(path) for path in copy.notes()]
+    (tmp_path / folder).parent.mkdir(exist_ok=True)
+    tree = notes.Tree(copy.root.rename(tmp_path / folder))
+    assert complaints(tree) == [] and [tree.name(path) for path in tree.notes()] == before
+    assert not notes.is_of_the_lab(tree, tree.root / "README.md")
+
+
+@pytest.mark.parametrize("page, original, there, back", [
+    ("README.zh.md", "README.md", "README.zh.md", "README.md"),
+    ("notes/zh/lab/1_1.md", "notes/lab/1_1.md", "../zh/lab/1_1.md", "../../lab/1_1.md"),
+    ("notes/zh/steps.md", "notes/steps.md", "zh/steps.md", "../steps.md"),
+])
+def test_each_page_links_to_its_twin_and_back(copy, page, original, there, back):
+    """Fails where a page in a folder, or at the top, has no translation to the program, or a
+    reader of one cannot get to the other."""
+    (copy.root / page).parent.mkdir(exist_ok=True)
+    text = f"# 标题\n\n[x]({back})\n"
+    (copy.root / page).write_text(text, encoding="utf-8")
+    assert {f"{original}:1: links behind its title not to [中文]({there})",
+            f"{page}:1: links behind its title not to [English]({back})"} <= set(complaints(copy))
+    notes.write(copy, copy.notes(), run=False)
+    assert (copy.root / page).read_text(encoding="utf-8") == text.replace(
+        "\n\n", f"\n\n[English]({back})\n\n", 1)
+    assert f"\n\n[中文]({there})\n\n" in (copy.root / original).read_text(encoding="utf-8")
+    assert not any("links behind its title" in text for text in complaints(copy))
+    (copy.root / page).unlink()
+    notes.write(copy, copy.notes(), run=False)  # and takes the link away again
+    assert there not in (copy.root / original).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name, page", [
+    ("README.zh.md", "README.zh.md"), ("lab/1_1.md", "notes/zh/lab/1_1.md"),
+    ("README.md", "notes/zh/README.md"), ("notes/zh/steps.md", "notes/zh/steps.md"),
+])
+def test_a_translation_in_any_folder_is_brought_up_to_date(copy, name, page):
+    """Fails where saying so marks another page, or one in a folder stays due for ever."""
+    path = copy.root / page
+    path.parent.mkdir(exist_ok=True)
+    original = copy.original(path)
+    path.write_text("".join(f"{line}\n" for line in notes.directives(original)), encoding="utf-8")
+    assert any(line.startswith(f"{page}:1: due: ") for line in due(copy))
+    notes.translation_done(copy, name)
+    assert not any(line.startswith(f"{page}:") and "changed after" in line for line in due(copy))
+    edit(copy, copy.name(original), "# ", "# New: ")
+    assert any(line.startswith(f"{page}:1: due: {copy.name(original)} changed after")
+               for line in due(copy))
+
+
 def test_changed_function_names_note_and_line(copy):
     """Catches a checker that compares names but not bodies."""
     edit(copy, "01_plain_epoll/server.cc", "c.out.consume(sent.bytes);", "c.out.clear();")
