@@ -61,9 +61,16 @@ says how to write it. What needs finished stages (`make demo`, `make test` and o
 so, and works once you have copied yours into this tree. What is named and not here, your teacher
 has.
 """,
+    "README.zh.md": """
+**这一份发给学生**：要由你写的部分在这里是空的，怎样写见[动手写](notes/zh/lab/README.md)。凡是需要完整阶段的命令
+（`make demo`、`make test` 和下面的其他命令）都会说明这一点，把你写好的阶段复制进来就能用。文中提到而这里没有的文件，在老师那里。
+""",
     "notes/steps.md": """
 **You write these programs** ([track 0](lab/README.md)), so they are not here, and `make step` is
 not either. What it shows is.
+""",
+    "notes/zh/steps.md": """
+**这些程序要由你来写**（[从零开始](lab/README.md)），所以这里没有，`make step` 也没有。它显示的内容还在。
 """,
 }
 AUTHOR = "The reactor lab"
@@ -143,7 +150,8 @@ def page(name: str, tree: Outline, names: set[str]) -> str:
         return match[0] if there else match[1]
 
     written = Page(tree, harness.ROOT / name).render().text.split("\n")
-    written[2:2] = SAYS.get(name, "").split("\n")[1:]
+    behind = next((at + 2 for at, line in enumerate(written) if line.startswith("# ")), 0)
+    written[behind:behind] = SAYS.get(name, "").split("\n")[1:]
     lines = []
     for line in written:
         kept = LINK.sub(link, line)

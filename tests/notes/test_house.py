@@ -43,7 +43,7 @@ def test_each_program_says_that_version(program):
 
 
 def named(pattern: str) -> list[str]:
-    return sorted({name for page in ("CONTRIBUTING.md", "README.md")
+    return sorted({name for page in ("CONTRIBUTING.md", "README.md", "README.zh.md")
                    for name in re.findall(pattern, read(page))})
 
 
