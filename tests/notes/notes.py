@@ -18,10 +18,10 @@ The reader's ports (7001, 8002 ...) are replaced by free ones, and back in what 
 
 A translation (notes/zh/lab/1_1.md of notes/lab/1_1.md, README.zh.md of README.md) names what it was
 made from, as `<!-- translation of NAME digest -->`. Behind the titles of both stands a link to the
-other, which is written. It quotes by itself; its outputs are those of the original. What it says in
-its own words may lag behind: where its original is gone, runs other things or was changed, it is
-printed as due, which is no failure. Its quotes, its outputs and the files it links to have to be
-true like any other's.
+other, which is written. It quotes by itself; its outputs are those of the original. No other link
+leads from a translation to a page that is translated. Where its original is gone, runs other things
+or was changed, a translation is due: with --may-lag no failure, but its quotes, its outputs and the
+files it links to have to be true like any other's.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Problem:
     line: int
     what: str
     written: int = 0  # its line once the note is written anew; 0: writing it mends this
-    due: bool = False  # a translation has to follow; until it does nothing fails
+    due: bool = False  # a translation has to follow
 
     def __str__(self) -> str:
         return f"{self.note}:{self.line}: {'due: ' if self.due else ''}{self.what}"
@@ -161,6 +161,10 @@ class Tree:
         """What has to have a translation."""
         return [path for path in self.notes() if self.original(path) is None
                 and self.name(path) not in NOT_TRANSLATED]
+
+    def is_translated(self, path: pathlib.Path) -> bool:
+        return path.suffix == ".md" and path.is_relative_to(self.root) and (
+            self.original(path) is None and self.translation(path).is_file())
 
     def other_language(self, path: pathlib.Path) -> str:
         """The link to it; empty where the page is there in one only."""
@@ -477,7 +481,7 @@ def anchors(lines: list[str]) -> set[str]:
 def check_links(tree: Tree, path: pathlib.Path) -> list[Problem]:
     name = tree.name(path)
     problems = []
-    lags = tree.original(path) is not None
+    original = tree.original(path)
     for number, text in without_fences(path.read_text(encoding="utf-8").split("\n")):
         for target in LINK.findall(text):
             file, _, anchor = target.partition("#")
@@ -486,10 +490,14 @@ def check_links(tree: Tree, path: pathlib.Path) -> list[Problem]:
             there = (path.parent / file).resolve() if file else path
             if not there.exists():
                 problems.append(Problem(name, number, f"link to {target}: no such file",
-                                        due=there == tree.original(path)))
+                                        due=there == original))
             elif anchor and not anchor_exists(there, anchor):
                 problems.append(
-                    Problem(name, number, f"link to {target}: no such place in it", due=lags))
+                    Problem(name, number, f"link to {target}: no such place in it",
+                            due=original is not None))
+            elif original and tree.is_translated(there) and not OTHER_LANGUAGE.match(text):
+                problems.append(
+                    Problem(name, number, f"link to {target}: it is there in Chinese", due=True))
     return problems
 
 
@@ -559,7 +567,7 @@ def digest(tree: Tree, path: pathlib.Path) -> str:
 
 
 def check_translations(tree: Tree) -> list[Problem]:
-    """All of it is due: the English note comes first."""
+    """All of it is due."""
     pages = {path for path in tree.notes() if tree.original(path)}
     pages.update(map(tree.translation, tree.translated()))
     return [Problem(tree.name(page), line, what, due=True)
@@ -671,6 +679,7 @@ def main() -> int:
     parser.add_argument("notes", nargs="*", help="these only (write), or the one (translated)")
     parser.add_argument("--run", action="store_true", help="run the commands of the notes too")
     parser.add_argument("--lab", action="store_true", help="check: those of the lab instead")
+    parser.add_argument("--may-lag", action="store_true", help="what is due is no failure")
     parser.add_argument("--root", type=pathlib.Path, default=pathlib.Path(__file__).parents[2])
     arguments = parser.parse_intermixed_args()
     tree = Tree(arguments.root.resolve())
@@ -698,7 +707,7 @@ def main() -> int:
         print("make notes brings quotes and outputs up to date.")
     print(f"notes: {wrong} problems, {f'{due} due, ' if due else ''}{len(tree.notes())} notes, "
           f"{time.monotonic() - started:.1f} s")
-    return 1 if wrong else 0
+    return 1 if wrong or (due and arguments.what == "check" and not arguments.may_lag) else 0
 
 
 if __name__ == "__main__":
