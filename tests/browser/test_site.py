@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import itertools
+import os
 import pathlib
 import re
 import urllib.parse
@@ -10,7 +12,7 @@ import urllib.parse
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.site import make_site
+from tests.site import hooks, make_site
 
 
 @pytest.fixture
@@ -60,6 +62,25 @@ def test_no_space_within_chinese():
     """Fails where the end of a line becomes a space in the middle of a Chinese sentence."""
     for page in make_site.SITE.glob("notes/zh/**/index.html"):
         assert not re.search(r"[一-鿿，。；：、]\n[一-鿿]", page.read_text(encoding="utf-8")), page
+
+
+NAVIGATION = re.compile(r'<a href="([^"#]*)"[^>]* class="md-(?:nav|tabs|footer)__link'
+                        r'|<a href="([^"#]*)"[^>]*data-md-component="logo"'
+                        r'|md-nav__link--index[^>]*>\s*<a href="([^"#]*)"')
+
+
+def test_each_language_has_its_own_navigation():
+    """Fails where the way on, back, up or beside leads a reader into the other language."""
+    seen = set()
+    for page in make_site.SITE.glob("**/index.html"):
+        url = f"{page.parent.relative_to(make_site.SITE)}/".removeprefix("./")
+        found = NAVIGATION.findall(page.read_text(encoding="utf-8"))
+        for href in filter(None, itertools.chain(*found)):
+            there = os.path.normpath(page.parent / href)
+            to = f"{os.path.relpath(there, make_site.SITE)}/".removeprefix("./")
+            assert hooks.chinese(to) == hooks.chinese(url), (url, href)
+            seen.add(to)
+    assert seen >= {"", "notes/lab/", "zh/", "notes/zh/", "notes/zh/02_epoll_reactor/"}
 
 
 def test_dark_mode(visit):

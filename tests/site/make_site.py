@@ -26,6 +26,7 @@ import tempfile
 from tests import harness
 from tests.compare import functions
 from tests.notes import notes
+from tests.site import hooks
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = harness.ROOT
@@ -68,8 +69,8 @@ def mermaid() -> pathlib.Path | None:
 
 def page_of(path: str) -> str:
     """Where the page of a file or folder of the tree lies under site-src."""
-    if path == "README.md":
-        return "index.md"
+    if path in notes.TOP:
+        return "index.md" if path == notes.TOP[0] else "zh/index.md"
     if path.startswith("notes/") and path.endswith(".md"):
         return path
     shown = "src/" + re.sub(r"(^|/)\.", r"\1dot-", path)  # mkdocs leaves out hidden files
@@ -96,8 +97,8 @@ class Pages:
     def __init__(self, with_mermaid: bool):
         self.with_mermaid = with_mermaid
         self.done: set[str] = set()
-        self.todo = ["README.md", *sorted(str(p.relative_to(ROOT))
-                                          for p in (ROOT / "notes").glob("**/*.md"))]
+        self.todo = [*(name for name in notes.TOP if (ROOT / name).exists()),
+                     *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "notes").glob("**/*.md"))]
 
     def write_all(self) -> None:
         while self.todo:
@@ -140,11 +141,13 @@ class Pages:
         for line, code in outside_fences(text):
             if not code and re.fullmatch(r"\s*<!--.*-->\s*", line):
                 continue  # what the notes' own program reads
+            if not code and notes.OTHER_LANGUAGE.match(line):
+                line += "{ .translation }"
             if not code and lines and NO_SPACE.match(f"{lines[-1][-1:]}\n{line}"):
                 lines[-1] += LINK.sub(rewrite, line)
             else:
                 lines.append(line if code else LINK.sub(rewrite, line))
-        return with_translation(path, "\n".join(lines).strip() + "\n")
+        return "\n".join(lines).strip() + "\n"
 
     def listing(self, path: str) -> str:
         names = sorted(p.name for p in (ROOT / path).iterdir()
@@ -152,18 +155,6 @@ class Pages:
         folder = pathlib.PurePosixPath(path)
         items = [f"- [`{name}`]({self.link(path, str(folder / name))})" for name in names]
         return "\n".join([f"# `{path}/`", "", *items, ""])
-
-
-def with_translation(path: str, text: str) -> str:
-    """Behind the title, and nowhere else: a link to the same note in the other language."""
-    folder, name = os.path.split(path)
-    other, label = (("..", "English") if folder == "notes/zh" else ("zh", "中文"))
-    there = os.path.normpath(os.path.join(folder, other, name))
-    if folder not in ("notes", "notes/zh") or not (ROOT / there).exists():
-        return text
-    link = f"[{label}]({other}/{name})"
-    title, _, rest = text.replace(f"\n{link}\n", "", 1).partition("\n")
-    return f"{title}\n\n{link}{{ .translation }}\n{rest}"
 
 
 def source_page(path: str, text: str) -> str:
@@ -253,13 +244,15 @@ def notes_in(folder: str) -> list[str]:
 
 
 def configuration() -> dict:
+    chinese = [{"实验课": "zh/index.md"}, {"课程": notes_in("notes/zh")}]
     return {"INHERIT": str(HERE / "mkdocs.yml"), "docs_dir": str(SOURCE), "site_dir": str(SITE),
-            "theme": {"custom_dir": str(HERE / "theme")},
+            "theme": {"custom_dir": str(HERE / "theme")}, "hooks": [str(HERE / "hooks.py")],
             "nav": [{"The lab": "index.md"}, {"Course": notes_in("notes")},
-                    {"Build it": notes_in("notes/lab")}, {"中文": notes_in("notes/zh")},
+                    {"Build it": notes_in("notes/lab")},
                     {"Side by side": "stages.md"},
                     {"Sources": ["src/index.md",
-                                 *(f"src/{s}/server.cc.md" for s in harness.STAGES)]}]}
+                                 *(f"src/{s}/server.cc.md" for s in harness.STAGES)]},
+                    {"中文": chinese}]}
 
 
 def sources_page(pages: Pages) -> str:
@@ -277,12 +270,12 @@ def finish() -> None:
     pages find English ones that have no Chinese edition, too."""
     index = SITE / "search" / "search_index.json"
     found = json.loads(index.read_text(encoding="utf-8"))
-    translated = {f"{p.parent.relative_to(SITE)}/".replace("/zh/", "/", 1)
-                  for p in (SITE / "notes" / "zh").glob("**/index.html")}
+    pages = {doc["location"].partition("#")[0] for doc in found["docs"]}
+    translated = {page.replace("zh/", "", 1) for page in pages if hooks.chinese(page)}
     english, chinese = [], []
     for doc in found["docs"]:
         page = doc["location"].partition("#")[0]
-        if page.startswith("notes/zh/"):
+        if hooks.chinese(page):
             chinese.append(doc)
         elif not page.startswith("src/"):
             english.append(doc)
