@@ -130,6 +130,17 @@ class Page(notes.Note):
                      if line != "…" or before != "…"]
         return end, block
 
+    def with_code_lines(self, at: int) -> str:
+        """What the student writes is on no line yet."""
+        def link(match: re.Match) -> str:
+            file = os.path.relpath(self.path.parent / match["file"], self.tree.root)
+            if match["code"] in self.tree.text(file):
+                return match[0]
+            return f"[`{match['code']}`]({match['file']})"
+
+        self.lines[at] = notes.CODE_LINE.sub(link, self.lines[at])
+        return super().with_code_lines(at)
+
     def diff(self, stage_a: str, stage_b: str, name: str) -> list[str]:
         return self.quote(self.tree.stage(stage_b), name)
 

@@ -11,6 +11,9 @@ behind the comment is written by `make notes` and verified by `make notes-check`
     <!-- run server=02 -->  the command below is a server; it runs until the note ends
     <!-- run stop=02 -->    ... or until here: Ctrl-C first, then the commands below
 
+Within a line, a link of code, [`accept4(`](../common/socket.cc#L103), leads to where it stands: the
+number is written, as long as that is one place only.
+
 Options of `run`: `quiet` runs without showing the output, `varies` shows it but does not compare
 it, `needs=strace,nc` skips where a program is missing (or what ASK knows), `seconds=60` allows more
 than 30. Server 00 has the text port alone.
@@ -58,6 +61,7 @@ ASK = {"strace": harness.why_no_tracing, "attaching": harness.why_no_attaching,
        "uring": lambda: programs.why_not("uring"), "tls": lambda: programs.why_not("tls")}
 DIRECTIVE = re.compile(r"^<!-- *(\w+)\b *(.*?) *-->$")
 OTHER_LANGUAGE = re.compile(r"^\[(?:English|中文)\]\([^)]*\)$")
+CODE_LINE = re.compile(r"\[`(?P<code>[^`]+)`\]\((?P<file>[^)#\s]+)#L(?P<line>\d+)\)")
 LINK_LINE = re.compile(r"^\[`[^`]+`\]\([^)]*\)(?: · \[`[^`]+`\]\([^)]*\))?$")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 # What differs between two runs of the same thing.
@@ -124,6 +128,16 @@ class Tree:
         if not (self.root / name).is_file():
             raise NoteError(f"there is no file {name}")
         return self.root / name
+
+    def text(self, file: str) -> str:
+        return self.path(file).read_text(encoding="utf-8")
+
+    def line_of(self, file: str, code: str, told: int) -> int:
+        """Where code stands in a file: as told, or in the only place there is."""
+        found = [at for at, line in enumerate(self.text(file).split("\n"), 1) if code in line]
+        if told not in found and len(found) != 1:
+            raise NoteError(f"{code} is on {len(found)} lines of {file}")
+        return told if told in found else found[0]
 
     def find(self, file: str, name: str) -> cpp.Declaration:
         try:
@@ -310,6 +324,8 @@ class Note:
                 else:
                     end = max(fence_end(self.lines, at), at + 1)
                     block = self.lines[at:end]
+                    if end == at + 1:
+                        block = [self.with_code_lines(at)]
             except NoteError as error:
                 self.problems.append(Problem(self.name, at + 1, str(error), len(result) + 1,
                                              isinstance(error, Outgrown)))
@@ -317,6 +333,18 @@ class Note:
             result += block
             at = end
         return Rendered("\n".join(self.with_language(result)), self.problems, self.skipped)
+
+    def with_code_lines(self, at: int) -> str:
+        """The line, with the numbers that its links of code should have."""
+        def link(match: re.Match) -> str:
+            file = os.path.relpath(self.path.parent / match["file"], self.tree.root)
+            line = self.tree.line_of(file, match["code"], int(match["line"]))
+            return f"[`{match['code']}`]({match['file']}#L{'' if self.strip else line})"
+
+        line = CODE_LINE.sub(link, self.lines[at])
+        if line != self.lines[at] and not self.strip:
+            self.problems.append(Problem(self.name, at + 1, "a link of code is to another line"))
+        return line
 
     def with_language(self, lines: list[str]) -> list[str]:
         """With the link to the other language as the first line behind the title."""

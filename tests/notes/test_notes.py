@@ -150,6 +150,27 @@ def test_changed_file_makes_what_changes_stale(copy):
     assert f"notes/steps.md:{line}: {' and '.join(files)} are the same" in complaints(copy)
 
 
+def test_a_link_of_code_follows_its_line(copy):
+    """Fails where a row of a table leads to another line than the one whose code it shows, or
+    stays silent when there is none or are two; and where a moved line makes a translation old."""
+    file = "01_plain_epoll/server.cc"
+    path = copy.root / "notes/00_sockets.md"
+    told = "| x | [`epoll_create1(`](../01_plain_epoll/server.cc#L1) |"
+    path.write_text(path.read_text(encoding="utf-8") + told + "\n", encoding="utf-8")
+    line = line_of(copy, "notes/00_sockets.md", told)
+    complaint = f"notes/00_sockets.md:{line}: a link of code is to another line"
+    assert complaint in complaints(copy)
+    before = notes.digest(copy, path)
+    for _ in range(2):
+        notes.write(copy, copy.notes(), run=False)
+        assert complaints(copy) == [] and notes.digest(copy, path) == before
+        number = re.findall(r"\[`epoll_create1\(`\].*#L(\d+)", path.read_text(encoding="utf-8"))
+        assert "epoll_create1(" in copy.text(file).split("\n")[int(*number) - 1]
+        edit(copy, file, "// Stage 1", "// A new line.\n// Stage 1")
+    edit(copy, file, "// Stage 1", "// epoll_create1( epoll_create1(\n// Stage 1")
+    assert any(f":{line}: epoll_create1( is on 2 lines of {file}" in t for t in complaints(copy))
+
+
 def test_renamed_function_is_an_error(copy):
     """Catches a missing function that is passed over in silence."""
     edit(copy, "common/http_session.cc", "HttpSession::read_chunks() {", "HttpSession::chunks() {")
