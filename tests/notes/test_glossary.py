@@ -1,4 +1,5 @@
-"""No word of the course is used before it is explained: the glossary says where that is done."""
+"""No word of the course is used before it is explained: the glossary says where that is done. Its
+Chinese words are those that the Chinese pages use."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from tests.notes import notes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^\| (?P<names>[^|]+) \| [^|]+ \| [^|]+ \| \[[^]]+\]\((?P<page>[^)]+)\) \|")
+ASIDE = "，也译“[^”]*”"  # another word for it, which is not used after the first time
 ENDING = "(?:s|es|ed|ing)?"
 
 
@@ -88,6 +90,53 @@ def test_what_is_too_early_is_found(tmp_path, page, old, new, what):
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
     assert too_early(tmp_path) == [what]
+
+
+def cells(path: pathlib.Path) -> list[list[str]]:
+    rows = [line for line in path.read_text(encoding="utf-8").splitlines() if line[:2] == "| "]
+    return [[cell.strip() for cell in row.strip("| ").split(" | ")] for row in rows[1:]]
+
+
+def unused(root: pathlib.Path) -> list[str]:
+    """The Chinese words of the glossary that no page uses."""
+    tree = notes.Tree(root)
+    text = "".join(prose(path) for path in tree.notes() if tree.original(path)
+                   and path.name != "glossary.md")
+    words = [word for row in cells(root / "notes/zh/glossary.md")
+             for word in re.split("[（）、]", re.sub(ASIDE, "", row[0])) if word]
+    return [word for word in words if word not in text] if words else ["the glossary has no rows"]
+
+
+def test_every_word_of_the_glossary_is_used():
+    """Fails where the glossary promises a word, and the Chinese pages use another."""
+    tree = notes.Tree(ROOT)
+    if not all(tree.translation(page).is_file() for page in tree.translated()):
+        pytest.skip("not all pages are there in Chinese")
+    assert unused(ROOT) == []
+
+
+@pytest.mark.parametrize("old, new, what", [
+    ("| 背压 |", "| 反压 |", ["反压"]),
+    ("| 消息定界（粘包、半包、拆包） |", "| 消息定界（粘包、半包、碎包） |", ["碎包"]),
+    ("，也译“反应器”", "、响应器", ["响应器"]),
+])
+def test_a_word_that_nobody_uses_is_found(tmp_path, old, new, what):
+    """Fails where the check cannot fail, or passes over a second word."""
+    for page in ("README.zh.md", "README.md"):
+        shutil.copy(ROOT / page, tmp_path)
+    shutil.copytree(ROOT / "notes", tmp_path / "notes")
+    path = tmp_path / "notes/zh/glossary.md"
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    assert sorted(set(unused(tmp_path)) - set(unused(ROOT))) == what
+
+
+def test_both_glossaries_have_the_same_words():
+    """Fails where a term is added, or called by another word, in one language alone."""
+    english, chinese = (cells(ROOT / "notes" / name) for name in ("glossary.md", "zh/glossary.md"))
+    assert [row[:2] for row in english] == [row[1::-1] for row in chinese]
+    assert all(all(row) for row in english + chinese)
 
 
 def test_code_is_no_use_of_a_word(tmp_path):
