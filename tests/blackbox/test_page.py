@@ -63,5 +63,5 @@ def test_usable_without_a_mouse_and_on_a_phone(server):
     tags = [tag for tag, _ in page.elements]
     assert tags.count("input") == tags.count("label") == 1 and "button" in tags
     assert "width=device-width" in " ".join(page.values("content"))
-    assert page.values("lang") == ["en"]
+    assert page.values("lang") == ["en", "zh-CN"]  # of the page, and of the other language's name
     assert all(int(value) <= 0 for value in page.values("tabindex")), "an order of its own"

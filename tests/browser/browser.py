@@ -47,6 +47,11 @@ class Browser:
             {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
         self.driver.get(url)
 
+    def speaks(self, languages: str) -> None:
+        """What the next pages are told that its reader reads, the first one best."""
+        self.driver.execute_cdp_cmd("Network.setUserAgentOverride", {
+            "userAgent": self.run("return navigator.userAgent"), "acceptLanguage": languages})
+
     def run(self, script: str, *arguments):
         return self.driver.execute_script(script, *arguments)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from selenium.webdriver.common.keys import Keys
 
@@ -73,6 +75,34 @@ def test_keyboard_only(page):
     style, width = page.run("const seen = getComputedStyle(document.activeElement);"
                             "return [seen.outlineStyle, parseFloat(seen.outlineWidth)]")
     assert style != "none" and width >= 1, "nobody sees where the focus is"
+
+
+def spoken(page) -> tuple[str, str, str]:
+    return (page.run("return document.documentElement.lang"), page.text("#send"),
+            page.text("#language"))
+
+
+ENGLISH, CHINESE = ("en", "Send", "中文"), ("zh-CN", "发送", "English")
+
+
+def test_both_languages(page):
+    """Fails where the page does not speak the browser's language, or forgets the one that was
+    chosen; where it says that it is in the other, or a word stays in the other."""
+    page.speaks("zh-CN,zh;q=0.9")
+    page.visit(f"http://{page.home}/")
+    assert spoken(page) == CHINESE
+    text = page.run("return document.body.innerText")
+    assert not re.search(r"Text for|Sent|Received|Nothing|browser|Live|loops", text), text
+    page.run("document.getElementById('language').click()")
+    assert spoken(page) == ENGLISH
+    page.visit(f"http://{page.home}/")
+    assert spoken(page) == ENGLISH, "the choice is forgotten"
+    assert not re.search("[一-鿿]", page.run("return document.body.innerText")
+                         .replace("中文", "").replace("世界", ""))
+    page.run("localStorage.clear()")
+    page.speaks("en")
+    page.visit(f"http://{page.home}/")
+    assert spoken(page) == ENGLISH
 
 
 @pytest.mark.parametrize("dark", (False, True))
