@@ -17,6 +17,7 @@ import tempfile
 from tests import harness
 from tests.compare import conversation as conv
 from tests.lib import strace
+from tests.lib.words import Said, joined, say
 
 TRACED = "%network,%desc,exit_group"
 BULK = 256 * 1024  # the kernel cuts a step that moves more bytes differently each time
@@ -32,7 +33,7 @@ WRITES = {"sendto", "write", "writev", "sendmsg"}
 class Call:
     name: str
     text: str  # normalised, without what was sent or received
-    gloss: str
+    gloss: Said
     size: str = ""  # bytes moved
     payload: str = ""  # how those begin
 
@@ -57,13 +58,17 @@ class StepCalls:
     def bulk(self) -> bool:
         return sum(int(call.size or 0) for call in self.calls) > BULK
 
-    def lines(self) -> list[tuple[str, str]]:
+    def lines(self) -> list[tuple[str, Said]]:
         """Text and gloss of each line of the timeline."""
         if not self.bulk:
             return list(fold(without_chance(self.calls, self.step.verb)))
-        kinds = [(call.text, re.sub(r"\d+ bytes?", "bytes", call.gloss)) for call in self.calls]
+        kinds = [(call.text, uncounted(call.gloss)) for call in self.calls]
         often = sorted(kind for kind, count in collections.Counter(kinds).items() if count > 2)
-        return [(f"{text}, many times", gloss) for text, gloss in often]
+        return [(say("{text}, many times", text=text), gloss) for text, gloss in often]
+
+
+def uncounted(gloss: Said) -> Said:
+    return Said(re.sub(r"\d+ bytes?", "bytes", gloss), re.sub(r"\d+ 字节", "数据", gloss.zh))
 
 
 @dataclasses.dataclass
@@ -101,9 +106,11 @@ def fold(calls: list[Call]):
         for call in group:
             yield call.line, call.gloss
         if times > 1:
-            what = "the line above" if length == 1 else f"the {length} lines above"
-            how_often = "and again" if any(map(timed, group)) else f"{times} times in all"
-            yield f"… {what}, {how_often}", ""
+            how_often = (say("and again") if any(map(timed, group))
+                         else say("{times} times in all", times=times))
+            what = "… the line above, {how_often}" if length == 1 else (
+                "… the {count} lines above, {how_often}")
+            yield say(what, count=length, how_often=how_often), Said("", "")
         at += length * times
 
 
@@ -200,9 +207,10 @@ class Names:
 def parse(line: str, names: Names) -> Call | None:
     """One line of strace; None for what is not shown."""
     if line.startswith("--- SIG"):
-        return Call("signal", f"{line.split()[1]} arrives", "the kernel interrupts what it does")
+        return Call("signal", f"{line.split()[1]} arrives",
+                    say("the kernel interrupts what it does"))
     if line.startswith("exit_group("):
-        return Call("exit_group", f"exit_group({line[11:].split(')')[0]})", "the process ends")
+        return Call("exit_group", f"exit_group({line[11:].split(')')[0]})", say("the process ends"))
     if line.startswith("+++ "):
         return None
     said = strace.parse(line)
@@ -230,8 +238,8 @@ def make_call(said: strace.Call, names: Names) -> Call | None:
         who = error or names.role(result)
         return Call(name, f"{name}({role}) = {who}", accept_gloss(who))
     if name == "ioctl" and (count := re.search(r"FIONREAD, \[(\d+)\]", args)):
-        return Call(name, f"ioctl({role}, FIONREAD)", f"asks how many bytes wait on {role}",
-                    count[1])
+        return Call(name, f"ioctl({role}, FIONREAD)",
+                    say("asks how many bytes wait on {who}", who=role), count[1])
     option = f", {parts[1]}" if name in ("shutdown", "fcntl", "ioctl") and len(parts) > 1 else ""
     text = f"{name}({role}{option})" + (f" = {error}" if error else "")
     return Call(name, text, other_gloss(name, role))
@@ -240,34 +248,35 @@ def make_call(said: strace.Call, names: Names) -> Call | None:
 def waited(said: strace.Call, names: Names) -> Call:
     limit = {"-1": "forever", "0": "0"}.get(said.parts[-1], "timeout")
     if said.result == "0":
-        seen, gloss = "time-out", "sleeps until a timer is due"
+        seen, gloss = "time-out", say("sleeps until a timer is due")
         if limit == "0":
-            gloss = "looks whether anything is ready: no"
+            gloss = say("looks whether anything is ready: no")
     elif said.result == "EINTR":
-        seen, gloss = said.result, "is woken by a signal"
+        seen, gloss = said.result, say("is woken by a signal")
     else:
         events = [(names.behind(data), bits) for bits, data in said.events]
         seen = ", ".join(f"{who} {bits}" for who, bits in events)
-        gloss = "wakes up: " + ", ".join(f"{who} {ready(who, bits)}" for who, bits in events)
+        gloss = say("wakes up: {events}", events=joined([ready(who, bits) for who, bits in events]))
     return Call(said.name, f"{said.name}({limit}) = {seen}", gloss)
 
 
-def ready(who: str, bits: str) -> str:
+def ready(who: str, bits: str) -> Said:
     if "EPOLLERR" in bits:
-        return "has an error"
+        return say("{who} has an error", who=who)
     if "EPOLLIN" in bits:
-        return "has a client waiting" if who.endswith("listener") else "is readable"
-    return "is writable" if "EPOLLOUT" in bits else "was hung up"
+        return say("{who} has a client waiting" if who.endswith("listener") else
+                   "{who} is readable", who=who)
+    return say("{who} is writable" if "EPOLLOUT" in bits else "{who} was hung up", who=who)
 
 
 def controlled(said: strace.Call, error: str, names: Names) -> Call:
     operation, who = said.parts[1].removeprefix("EPOLL_CTL_"), names.role(said.parts[2]) or "?"
     bits = said.events[0][0] if operation != "DEL" else ""
-    wish = {"EPOLLIN": "readable", "EPOLLOUT": "writable",
-            "EPOLLIN|EPOLLOUT": "readable or writable"}.get(bits, bits)
-    gloss = {"ADD": f"hangs {who} on the tree, to be told when it is {wish}",
-             "MOD": f"from now on: tell when {who} is {wish}",
-             "DEL": f"takes {who} off the tree"}[operation]
+    wish = {"EPOLLIN": say("readable"), "EPOLLOUT": say("writable"),
+            "EPOLLIN|EPOLLOUT": say("readable or writable")}.get(bits, bits)
+    gloss = say({"ADD": "hangs {who} on the tree, to be told when it is {wish}",
+                 "MOD": "from now on: tell when {who} is {wish}",
+                 "DEL": "takes {who} off the tree"}[operation], who=who, wish=wish)
     inner = ", ".join(part for part in (operation, who, bits) if part)
     return Call("epoll_ctl", f"epoll_ctl({inner})" + (f" = {error}" if error else ""), gloss)
 
@@ -277,14 +286,15 @@ def moved(name: str, role: str, args: str, result: str) -> Call:
     if result.startswith("E"):
         why = {"EAGAIN": "nothing there" if reads else "the kernel's buffer is full",
                "ECONNRESET": "the client has reset the connection"}.get(result, "an error")
-        return Call(name, f"{name}({role}) = {result}",
-                    f"tries to {'read from' if reads else 'write to'} {role}: {why}")
+        tries = "tries to read from {who}: {why}" if reads else "tries to write to {who}: {why}"
+        return Call(name, f"{name}({role}) = {result}", say(tries, who=role, why=say(why)))
     if not CLIENT.match(role):  # signals, pipes: the bytes say nothing to a reader
-        return Call(name, f"{name}({role})", f"{'reads' if reads else 'writes'} what {role} holds"
-                    if reads else f"writes into {role}, to wake the loop")
+        moves = "reads what {who} holds" if reads else "writes into {who}, to wake the loop"
+        return Call(name, f"{name}({role})", say(moves, who=role))
     if reads and result == "0":
-        return Call(name, f"{name}({role})", f"{role} has ended its side", "0")
-    gloss = f"reads {plural(result)} from {role}" if reads else f"sends {plural(result)} to {role}"
+        return Call(name, f"{name}({role})", say("{who} has ended its side", who=role), "0")
+    gloss = say("reads {count} from {who}" if reads else "sends {count} to {who}",
+                count=plural(result), who=role)
     return Call(name, f"{name}({role})", gloss, result, beginning(args))
 
 
@@ -299,20 +309,21 @@ def beginning(args: str) -> str:
     return f'"{shown}{"…" if len(text) > 20 or text.encode() != data else ""}"'
 
 
-def plural(count: str) -> str:
-    return "1 byte" if count == "1" else f"{count} bytes"
+def plural(count: str) -> Said:
+    return say("1 byte") if count == "1" else say("{count} bytes", count=count)
 
 
-def accept_gloss(who: str) -> str:
-    return {"EAGAIN": "nobody else is waiting",
-            "EMFILE": "no descriptor is left for the next client"}.get(
-                who, f"takes the next client: {who}")
+def accept_gloss(who: str) -> Said:
+    return say({"EAGAIN": "nobody else is waiting",
+                "EMFILE": "no descriptor is left for the next client"}.get(
+                    who, "takes the next client: {who}"), who=who)
 
 
-def other_gloss(name: str, role: str) -> str:
-    return {"close": f"closes {role}", "shutdown": f"tells {role} that nothing more will come",
-            "setsockopt": f"sets an option of {role}", "fcntl": f"sets a flag of {role}",
-            "getsockname": f"asks for the address of {role}"}.get(name, "")
+def other_gloss(name: str, role: str) -> Said:
+    gloss = {"close": "closes {who}", "shutdown": "tells {who} that nothing more will come",
+             "setsockopt": "sets an option of {who}", "fcntl": "sets a flag of {who}",
+             "getsockname": "asks for the address of {who}"}.get(name)
+    return say(gloss, who=role) if gloss else Said("", "")
 
 
 # ---- running it ----------------------------------------------------------------------------------

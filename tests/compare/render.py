@@ -8,6 +8,7 @@ import re
 import textwrap
 
 from tests.compare import calls, conversation as conv, functions, play, show
+from tests.lib.words import shown
 
 STATUS_COLOUR = {"equal": "green", "changed": "yellow", "new": "cyan", "gone": "red"}
 
@@ -109,7 +110,7 @@ def calls_text(a: str, b: str, name: str, left: calls.Trace, right: calls.Trace)
 
 
 def side_by_side(a: calls.StepCalls, b: calls.StepCalls) -> list[tuple[str, str, str]]:
-    before, after = [text for text, _ in a.lines()], [text for text, _ in b.lines()]
+    before, after = ([shown(text) for text, _ in step.lines()] for step in (a, b))
     rows = []
     matcher = difflib.SequenceMatcher(None, [purpose(text) for text in before],
                                       [purpose(text) for text in after], autojunk=False)
@@ -157,7 +158,7 @@ def trace_text(stage: str, conversation: conv.Conversation, trace: calls.Trace) 
 
 
 def timeline(trace: calls.Trace) -> None:
-    lines = [text for step in trace.steps for text, _ in step.lines()]
+    lines = [shown(text) for step in trace.steps for text, _ in step.lines()]
     left = min(max([show.width_of(text) for text in lines] + [20]), show.columns() // 2)
     right = show.columns() - left - 4
     caption = ""
@@ -167,14 +168,15 @@ def timeline(trace: calls.Trace) -> None:
             print(show.paint(f"* {caption}", "bold"))
         print(show.paint(conv.shorten("── " + step.step.text, show.columns()), "cyan"))
         for text, gloss in step.lines():
-            for i, part in enumerate(textwrap.wrap(gloss, right) or [""]):
-                call = "" if i else text
+            for i, part in enumerate(show.wrap(shown(gloss), right)):
+                call = "" if i else shown(text)
                 print(f"  {show.fit(call, left)}  {show.paint(part, 'dim')}".rstrip())
 
 
 def trace_json(trace: calls.Trace) -> dict:
     return {"steps": [{"line": s.step.line, "step": s.step.text,
-                       "calls": [{"call": text, "gloss": gloss} for text, gloss in s.lines()]}
+                       "calls": [{"call": text, "gloss": gloss, "gloss_zh": gloss.zh}
+                                 for text, gloss in s.lines()]}
                       for s in trace.steps],
             "requests": trace.requests,
             "calls_per_request": trace.by_kind() if trace.countable else None}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import sys
+import textwrap
 import time
 import unicodedata
 
@@ -42,6 +44,18 @@ def fit(text: str, width: int) -> str:
             text = text[:-1]
         text += "…"
     return text + " " * (width - width_of(text))
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Lines no wider than that. Chinese has no spaces: it may end wherever a character does."""
+    if width_of(text) == len(text):
+        return textwrap.wrap(text, width) or [""]
+    lines = [""]
+    for part in re.findall(r"[!-~]+ ?|.", text):
+        if lines[-1] and width_of(lines[-1] + part.rstrip()) > width and part not in "，。：；）":
+            lines.append("")
+        lines[-1] += part
+    return lines
 
 
 class Progress:

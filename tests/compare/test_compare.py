@@ -157,6 +157,7 @@ def test_each_strace_is_explained_alike(tmp_path):
     assert old == new
     assert old[0] == ("epoll_wait(forever) = http-listener EPOLLIN",
                       "wakes up: http-listener has a client waiting")
+    assert old[0][1].zh == "被唤醒：http-listener 有客户端在等待接受"
     woken = [call for call, gloss in old if "by a signal" in gloss]
     assert woken == ["epoll_wait(timeout) = EINTR"]
 

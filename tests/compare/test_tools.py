@@ -13,7 +13,8 @@ import sys
 import pytest
 
 from tests import harness
-from tests.lib import wire
+from tests.compare import show
+from tests.lib import wire, words
 
 TESTS = harness.ROOT / "tests"
 SOURCES = sorted(TESTS.glob("**/*.py"))
@@ -32,6 +33,46 @@ def no_strace(folder: pathlib.Path) -> str:
                                    'while :; do case $1 in -e) shift 2;; *) exec "$@";; esac; done')
     (folder / "strace").chmod(0o755)
     return f"{folder}:{os.environ['PATH']}"
+
+
+# ---- the reader's language -----------------------------------------------------------------------
+
+def test_both_languages_say_the_same():
+    """Fails where the Chinese for a message lacks a name or a number, or is English; or where it
+    is kept for a message that no program has any more."""
+    said = "".join(path.read_text(encoding="utf-8") for path in SOURCES
+                   if path.parts[-2:] != ("lib", "zh.py"))
+    for english, chinese in words.WORDS.items():
+        assert words.holes(english) == words.holes(chinese), english
+        assert re.search("[一-鿿]", chinese) and not re.search("[一-鿿]", english), english
+        assert f'"{english}"' in said, f"nobody says: {english}"
+
+
+@pytest.mark.parametrize("env, chinese", [
+    ({}, False), ({"LANG": "zh_CN.UTF-8"}, True), ({"LANG": "en_US.UTF-8"}, False),
+    ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C.UTF-8"}, False),
+    ({"LANG": "C", "LAB_LANG": "zh"}, True), ({"LANG": "zh_CN.UTF-8", "LAB_LANG": "en"}, False),
+])
+def test_whose_language(monkeypatch, env, chinese):
+    """Fails where a Chinese terminal gets English, or one that was told otherwise gets Chinese."""
+    for name in ("LAB_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    count = words.say("{count} bytes", count=34)
+    said = words.say("reads {count} from {who}", count=count, who="c1")
+    assert said == "reads 34 bytes from c1" and said.zh == "从 c1 读到 34 字节"
+    assert words.shown(said) == (said.zh if chinese else said)
+    assert words.shown("c1") == "c1"
+
+
+def test_chinese_is_wrapped_at_the_width_of_its_characters():
+    """Fails where a Chinese line is twice as wide as the terminal, or a name is cut in two."""
+    text = "被唤醒：text-listener 有客户端在等待接受"
+    lines = show.wrap(text, 20)
+    assert "".join(lines) == text and max(map(show.width_of, lines)) <= 20
+    assert any("text-listener" in line for line in lines)
+    assert show.wrap("a b", 1) == ["a", "b"] and show.wrap("", 9) == [""]
 
 
 # ---- the interpreter's settings, and the compiler's name -----------------------------------------

@@ -38,7 +38,7 @@ from tests import harness
 from tests.compare import calls, conversation as conv
 from tests.lab import record
 from tests.lab.record import Outcome
-from tests.lib import strace, wire
+from tests.lib import strace, wire, words
 
 HERE = pathlib.Path(__file__).resolve().parent
 FOLDERS = {
@@ -383,8 +383,9 @@ def traced(played: Played, target: Target, patience: float) -> list[str]:
         return [f"     no system calls: {str(why).splitlines()[0][:100]}"]
     acts = [i for i, step in enumerate(steps, 1) if step.verb in ACTS]
     since = acts[-1] if acts else 1
-    lines = [f"{text:50} {gloss}".rstrip() for part in trace.steps[since - 1:]
-             for text, gloss in part.lines()]
+    explained = [map(words.shown, line) for part in trace.steps[since - 1:]
+                 for line in part.lines()]
+    lines = [f"{text:50} {gloss}".rstrip() for text, gloss in explained]
     if trace.steps and (rests := trace.steps[-1].rests) and not spins:
         lines.append(f"it waits in {rests}")
     return block(f"its system calls since step {since}:", lines or ["none"])

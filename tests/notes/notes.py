@@ -198,7 +198,7 @@ class Shell:
         self.root = root
         self.servers: dict[str, subprocess.Popen] = {}
         self.ports: dict[str, str] = {}  # what the reader types -> what it is here
-        hidden = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "SAN", "LAB_BIN", "http_proxy")
+        hidden = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "SAN", "LAB_BIN", "LAB_LANG", "http_proxy")
         self.env = {k: v for k, v in os.environ.items() if k not in hidden}
         self.env |= {"LC_ALL": "C.UTF-8", "NO_COLOR": "1", "COLUMNS": "100"}
 

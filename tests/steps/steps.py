@@ -159,7 +159,7 @@ def steady(call: calls.Call) -> calls.Call:
     """Without the number of bytes, where the kernel cuts them differently each time."""
     if int(call.size or 0) < 1000:
         return call
-    return dataclasses.replace(call, size="", gloss=re.sub(r"\d+ bytes", "bytes", call.gloss))
+    return dataclasses.replace(call, size="", gloss=calls.uncounted(call.gloss))
 
 
 def excerpt(step: int, number: int) -> calls.Trace:
