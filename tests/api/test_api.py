@@ -66,6 +66,7 @@ def test_every_example_stands_where_its_link_leads(language):
     for example, path, line in rows:
         there = (api.ROOT / path).read_text(encoding="utf-8").splitlines()[int(line) - 1:][:4]
         assert example.split("(")[0] in there[0]
+        assert example.endswith(")") and example.count("(") == example.count(")")
         assert example.replace("\\|", "|") in api.flat("\n".join(there))
 
 
