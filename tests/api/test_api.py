@@ -48,8 +48,8 @@ def test_a_wrong_entry_is_noticed(line, complaint):
 
 
 @pytest.mark.parametrize("text", [
-    without("event_add", lines=1), WORDS.replace("= 从此以后创建的", "从此以后创建的"),
-    WORDS.replace(" | 参加 `std::min` 的期限之一", "")])
+    without("event_add", lines=1), re.sub(r"^(evrpc_init .*\n)= ", r"\1", WORDS, flags=re.M),
+    re.sub(r"^(evtimer_new .*\n= [^|]*) \|.*", r"\1", WORDS, flags=re.M)])
 def test_words_without_chinese_ones_are_noticed(text):
     """Fails where an entry is written in one language and forgotten in the other."""
     assert text != WORDS
