@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests import harness
@@ -53,3 +55,18 @@ def test_plots_follow_dark_mode(tab):
         colours.append(tab.run("return getComputedStyle("
                                "document.querySelector('.plots svg text')).fill"))
     assert colours[0] != colours[1]
+
+
+def test_both_languages(page):
+    """Fails where a heading, a plot or the gloss of a call stays English for a Chinese reader, or
+    the page says that it is in the other language."""
+    words = """return [document.documentElement.lang, ...[".cost th", ".plots figcaption",
+        ".plots svg [data-zh]", "details .gloss", "dt", "h2"].map(
+            (s) => document.querySelector(s).textContent)]"""
+    english = page.run(words)
+    assert english[0] == "en" and not re.search("[一-鿿]", "".join(english))
+    page.run("document.getElementById('language').click()")
+    chinese = page.run(words)
+    assert chinese[0] == "zh-CN" and all(re.search("[一-鿿]", text) for text in chinese[1:])
+    page.run("document.getElementById('language').click()")
+    assert page.run(words) == english

@@ -1,6 +1,77 @@
 """The Chinese for what programs say (words.py)."""
 
 WORDS = {
+    # tests/site/make_site.py: the four stages side by side
+    "Side by side": "逐个对照",
+    "Every function of the four `server.cc`, in the order of the file. A stage chosen in one row "
+    "of tabs is chosen in all of them.":
+        "四个 `server.cc` 的全部函数，按文件里的顺序。在一排标签里选定一个阶段，其他各排也随之选定。",
+    "Header and includes": "文件头和 #include",
+    "Only in {stage}.": "只在 {stage} 里有。",
+    "Equal to the letter: {stages}.": "一字不差：{stages}。",
+    "Different in each.": "各不相同。",
+    "Not in {stages}.": "{stages} 里没有。",
+    # tests/report/report.py
+    "differs": "不同",
+    "expected": "应当是",
+    "got": "实际是",
+    "The first difference of each": "各自的第一处不同",
+    "The four stages answer every conversation byte for byte the same, the Date aside.":
+        "四个阶段对每段对话的响应逐字节相同（Date 除外）。",
+    "Not identical.": "并不相同。",
+    "evhttp is libevent's own HTTP server: where it differs, it is known to.":
+        "evhttp 是 libevent 自带的 HTTP 服务器：它在哪些地方不同，都是已知的。",
+    "conversation": "对话",
+    "{number} calls per request": "每个请求 {number} 次调用",
+    "<code>GET /hello</code>, 64 kept-alive connections, one request in flight on each, one "
+    "thread on one core. A <em>floor</em> uses the same loop but sends one canned answer and "
+    "parses nothing. Rounds: {count}; these are their medians. Whatever else ran on the machine "
+    "is in the numbers; a ratio compares runs of the same round.":
+        "<code>GET /hello</code>，64 "
+        "个长连接，每个连接上同时只有一个请求，一个线程，一个核。<em>floor</em>（下限）用同样的循环，但什么也不解析，只发送固定的响应。共测 {count} "
+        "轮，表中是中位数。机器上同时运行的其他程序也会影响结果；比值只在同一轮之内计算。",
+    "server": "服务器",
+    "system<br>calls": "系统<br>调用",
+    "instructions<br>(user space)": "指令数<br>（用户态）",
+    "CPU<br>µs": "CPU 时间<br>µs",
+    "of that<br>user": "其中<br>用户态",
+    "of that<br>kernel": "其中<br>内核态",
+    "CPU ×<br>its floor": "CPU 时间<br>÷ 下限",
+    "CPU ×<br>nginx": "CPU 时间<br>÷ nginx",
+    "requests<br>per second": "每秒<br>请求数",
+    "median<br>µs": "中位数<br>µs",
+    "p99<br>µs": "第 99 百分位<br>µs",
+    "bytes per idle<br>connection": "每个空闲连接<br>占用的字节",
+    "1 connection": "1 个连接",
+    "64 connections": "64 个连接",
+    "512 connections": "512 个连接",
+    "5,000 connections": "5000 个连接",
+    "64 connections, 16 requests deep": "64 个连接，流水线深度 16",
+    "CPU per request, {where}": "每个请求的 CPU 时间，{where}",
+    "Throughput, {where}": "吞吐量，{where}",
+    "Latency, {where}": "延迟，{where}",
+    "kernel": "内核态",
+    "program": "用户态",
+    "microseconds": "微秒",
+    "thousand requests per second": "千个请求每秒",
+    "median": "中位数",
+    "99th percentile": "第 99 百分位",
+    "milliseconds": "毫秒",
+    "Instructions per request, user space": "每个请求的指令数，用户态",
+    "instructions": "条指令",
+    "Memory per idle connection": "每个空闲连接的内存",
+    "bytes": "字节",
+    "CPU per request as connections grow": "连接数增加时，每个请求的 CPU 时间",
+    "connections": "连接数",
+    "processor": "处理器",
+    "system": "操作系统",
+    "compiler": "编译器",
+    "source": "源码",
+    "measured": "测量时间",
+    "load before (above 1, something else ran)": "测量前的负载（大于 1 表示有别的程序在运行）",
+    "libevent": "libevent 版本",
+    "nginx": "nginx 版本",
+
     # tests/compare/calls.py: what a system call is for
     "the kernel interrupts what it does": "内核打断正在做的事",
     "the process ends": "进程结束",

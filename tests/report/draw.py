@@ -11,6 +11,8 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402
 
+from tests.lib.words import Said  # noqa: E402
+
 INK = "#010203"  # becomes currentColor
 COLOURS = ("#3b82f6", "#f59e0b")
 STYLE = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10,
@@ -21,8 +23,9 @@ STYLE = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10,
 Series = dict[str, list[float]]  # a name in the legend -> a value per bar
 
 
-def inline(figure, name: str, title: str) -> str:
-    """The figure as an element of the page; its ids are made the page's own."""
+def inline(figure, name: str, title: str, *words: str) -> str:
+    """The figure as an element of the page; its ids are made the page's own. Where `words` stand in
+    it, their Chinese is kept beside them."""
     text = io.StringIO()
     figure.savefig(text, format="svg", bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
@@ -31,6 +34,9 @@ def inline(figure, name: str, title: str) -> str:
     svg = re.sub(r'id="', f'id="{name}-', svg)
     svg = re.sub(r'(url\(#|xlink:href="#)', rf"\g<1>{name}-", svg)
     svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font: \1px system-ui, sans-serif", svg)
+    for word in (word for word in words if isinstance(word, Said)):
+        svg = svg.replace(f">{html.escape(word)}</text>",
+                          f' data-zh="{html.escape(word.zh)}">{html.escape(word)}</text>')
     head = re.match(r"<svg[^>]*>", svg)[0]
     box = re.search(r'viewBox="[^"]*"', head)[0]
     label = html.escape(title)
@@ -38,7 +44,7 @@ def inline(figure, name: str, title: str) -> str:
             f'xmlns:xlink="http://www.w3.org/1999/xlink">' + svg[len(head):])
 
 
-def bars(name: str, title: str, names: list[str], series: Series, unit: str,
+def bars(name: str, title: Said, names: list[str], series: Series, unit: Said,
          stacked: bool = False) -> str:
     """A bar per name and series; floors are faint. The series lie one after the other, or beneath
     each other."""
@@ -67,10 +73,10 @@ def bars(name: str, title: str, names: list[str], series: Series, unit: str,
         if len(series) > 1:
             axes.legend(frameon=False, fontsize=8, ncols=len(series), loc="lower right",
                         bbox_to_anchor=(1, 1), borderpad=0)
-        return figure_of(name, title, inline(figure, name, title))
+        return figure_of(name, title, inline(figure, name, title, unit, *series))
 
 
-def lines(name: str, title: str, xs: list[int], series: Series, x_unit: str, unit: str) -> str:
+def lines(name: str, title: Said, xs: list[int], series: Series, x_unit: Said, unit: Said) -> str:
     with matplotlib.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(4.6, 3.6))
         for label, values in series.items():
@@ -80,8 +86,9 @@ def lines(name: str, title: str, xs: list[int], series: Series, x_unit: str, uni
         axes.set_xlabel(x_unit)
         axes.set_ylabel(unit)
         axes.legend(frameon=False, fontsize=7, ncols=2)
-        return figure_of(name, title, inline(figure, name, title))
+        return figure_of(name, title, inline(figure, name, title, x_unit, unit))
 
 
-def figure_of(name: str, title: str, svg: str) -> str:
-    return f'<figure id="plot-{name}"><figcaption>{html.escape(title)}</figcaption>{svg}</figure>'
+def figure_of(name: str, title: Said, svg: str) -> str:
+    return (f'<figure id="plot-{name}"><figcaption data-zh="{html.escape(title.zh)}">'
+            f"{html.escape(title)}</figcaption>{svg}</figure>")

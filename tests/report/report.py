@@ -24,6 +24,7 @@ import time
 from tests import harness
 from tests.bench import bench, targets as tg
 from tests.lib import wire
+from tests.lib.words import Said, say as both
 from tests.report import draw
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -41,6 +42,17 @@ text = html.escape
 def prose(title: str) -> str:
     """A conversation's title; what stands in backquotes is code."""
     return re.sub(r"`([^`]*)`", r"<code>\1</code>", text(title))
+
+
+def spoken(said: Said) -> str:
+    """In English; the page's script puts the Chinese in its place."""
+    return f'<span data-zh="{text(said.zh)}">{said}</span>'
+
+
+def language_switch() -> str:
+    """The part of the stages' page that does so, and remembers the choice."""
+    page = (harness.ROOT / "common" / "page.html").read_text(encoding="utf-8")
+    return re.search(r"^// ---- language.*?(?=\n// ---- )", page, re.M | re.S)[0]
 
 
 def say(what: str) -> None:
@@ -64,19 +76,20 @@ def wire_cell(entry: dict | None, listed: bool) -> str:
         return '<td class="dim">–</td>'
     if entry["identical"]:
         return '<td class="same">✓</td>'
-    kind, mark = ("odd", "differs") if listed else ("wrong", "✗")
+    kind, mark = ("odd", spoken(both("differs"))) if listed else ("wrong", "✗")
     return f'<td class="{kind}">{mark}</td>'
 
 
 def first_differences(played: dict) -> str:
     """Where each conversation first went another way, to be unfolded."""
-    items = [f"<li><b>{text(name)}, {text(label)}</b>: {text(found['step'])}<br>expected "
-             f"<code>{text(found['expected'])}</code><br>got <code>{text(found['got'])}</code></li>"
+    items = [f"<li><b>{text(name)}, {text(label)}</b>: {text(found['step'])}<br>"
+             f"{spoken(both('expected'))} <code>{text(found['expected'])}</code><br>"
+             f"{spoken(both('got'))} <code>{text(found['got'])}</code></li>"
              for name, seen in played["conversations"].items() for label, entry in seen.items()
              for found in entry["differences"][:1]]
     if not items:
         return ""
-    return ("<details><summary>The first difference of each</summary>"
+    return (f"<details><summary>{spoken(both('The first difference of each'))}</summary>"
             f'<ul class="differences">{"".join(items)}</ul></details>')
 
 
@@ -89,14 +102,16 @@ def wire_section(played: dict, titles: dict[str, str]) -> str:
                  for label in labels]
         rows.append(f'<tr><th scope="row">{text(name)}</th>{"".join(cells)}'
                     f'<td class="text">{prose(titles.get(name, ""))}</td></tr>')
-    verdict = "The four stages answer every conversation byte for byte the same, the Date aside."
+    verdict = spoken(both(
+        "The four stages answer every conversation byte for byte the same, the Date aside."))
     if not played["identical"]:
-        verdict = '<strong class="wrong">Not identical.</strong>'
+        verdict = f'<strong class="wrong">{spoken(both("Not identical."))}</strong>'
+    evhttp = spoken(both("evhttp is libevent's own HTTP server: where it differs, it is known to."))
     heads = "".join(f'<th scope="col">{text(label)}</th>' for label in labels)
-    return (f"<p>{verdict} evhttp is libevent's own HTTP server: where it differs, it is known to."
-            '</p><div class="scroll" tabindex="0"><table class="wire"><thead><tr>'
-            f'<th scope="col">conversation</th>{heads}<th class="text"></th></tr></thead>'
-            f'<tbody>{"".join(rows)}</tbody></table></div>{first_differences(played)}')
+    return (f'<p>{verdict} {evhttp}</p>'
+            '<div class="scroll" tabindex="0"><table class="wire"><thead><tr>'
+            f'<th scope="col">{spoken(both("conversation"))}</th>{heads}<th class="text"></th></tr>'
+            f'</thead><tbody>{"".join(rows)}</tbody></table></div>{first_differences(played)}')
 
 
 # ---- system calls --------------------------------------------------------------------------------
@@ -108,7 +123,8 @@ def kind_of(call: str) -> str:
 
 def lane(label: str, calls: list[dict]) -> str:
     items = "".join(f'<li class="call {kind_of(c["call"])}" tabindex="0">{text(c["call"])}'
-                    f'<span class="gloss">{text(c["gloss"])}</span></li>' for c in calls)
+                    f'<span class="gloss" data-zh="{text(c["gloss_zh"])}">{text(c["gloss"])}</span>'
+                    "</li>" for c in calls)
     return f'<div class="lane"><b>{text(label)}</b><ol>{items}</ol></div>'
 
 
@@ -117,7 +133,8 @@ def per_request(trace: dict) -> str:
     counted = trace["calls_per_request"]
     if not counted:
         return ""
-    return f"{sum(counted.values()):.2f}".rstrip("0").rstrip(".") + " calls per request"
+    number = f"{sum(counted.values()):.2f}".rstrip("0").rstrip(".")
+    return spoken(both("{number} calls per request", number=number))
 
 
 def timeline(name: str, title: str, traces: dict[str, dict], opened: bool) -> str:
@@ -178,7 +195,7 @@ def ratio_cell(rounds: bench.Rounds, name: str, to: str) -> str:
     found = bench.ratio(rounds, name, to) if to else None
     if not found:
         return NONE
-    spread = f"{min(found.values):.2f} to {max(found.values):.2f} in {len(found.values)} rounds"
+    spread = f"{min(found.values):.2f} … {max(found.values):.2f} ({len(found.values)})"
     return f'<td title="{spread}">{found.median:.2f}</td>'
 
 
@@ -199,6 +216,10 @@ def cost_row(name: str, results: dict, rounds: bench.Rounds, instructions: dict)
     return f'<tr{kind}><th scope="row">{text(name)}</th>{"".join(cells)}</tr>'
 
 
+MEASURED = ("<code>GET /hello</code>, 64 kept-alive connections, one request in flight on each, "
+            "one thread on one core. A <em>floor</em> uses the same loop but sends one canned "
+            "answer and parses nothing. Rounds: {count}; these are their medians. Whatever else "
+            "ran on the machine is in the numbers; a ratio compares runs of the same round.")
 HEADS = ("server", "system<br>calls", "instructions<br>(user space)", "CPU<br>µs",
          "of that<br>user", "of that<br>kernel", "CPU ×<br>its floor", "CPU ×<br>nginx",
          "requests<br>per second", "median<br>µs", "p99<br>µs", "bytes per idle<br>connection")
@@ -206,14 +227,10 @@ HEADS = ("server", "system<br>calls", "instructions<br>(user space)", "CPU<br>µ
 
 def cost_section(results: dict, scenario: str, instructions: dict) -> str:
     rounds = samples(results)[scenario]
-    heads = "".join(f'<th scope="col">{head}</th>' for head in HEADS)
+    heads = "".join(f'<th scope="col">{spoken(both(head))}</th>' for head in HEADS)
     rows = "".join(cost_row(name, results, rounds, instructions) for name in rounds[0])
     count = len(rounds)
-    return ("<p><code>GET /hello</code>, 64 kept-alive connections, one request in flight on each, "
-            "one thread on one core. A <em>floor</em> uses the same loop but sends one canned "
-            f"answer and parses nothing. Medians of {count} round{'s' if count > 1 else ''}. "
-            "Whatever else ran on the machine is in the numbers; a ratio compares runs of the same "
-            "round.</p>"
+    return (f"<p>{spoken(both(MEASURED, count=count))}</p>"
             f'<div class="scroll" tabindex="0"><table class="cost"><thead><tr>{heads}</tr></thead>'
             f"<tbody>{rows}</tbody></table></div>")
 
@@ -233,24 +250,26 @@ def plots_section(results: dict, instructions: dict) -> str:
     for scenario, rounds in samples(results).items():
         names = list(rounds[0])
         peers = [name for name in names if not name.startswith("floor")]
-        where = SCENARIOS.get(scenario, scenario)
-        drawn.append(draw.bars(f"cpu-{scenario}", f"CPU per request, {where}", names,
-                               {"kernel": medians(rounds, "system", names),
-                                "program": medians(rounds, "user", names)},
-                               "microseconds", stacked=True))
-        drawn.append(draw.bars(f"rate-{scenario}", f"Throughput, {where}", peers,
+        where = both(SCENARIOS[scenario]) if scenario in SCENARIOS else scenario
+        drawn.append(draw.bars(f"cpu-{scenario}", both("CPU per request, {where}", where=where),
+                               names, {both("kernel"): medians(rounds, "system", names),
+                                       both("program"): medians(rounds, "user", names)},
+                               both("microseconds"), stacked=True))
+        drawn.append(draw.bars(f"rate-{scenario}", both("Throughput, {where}", where=where), peers,
                                {"": medians(rounds, "rate", peers, 1000)},
-                               "thousand requests per second"))
+                               both("thousand requests per second")))
         if scenario != "pipelined":  # wrk measures no latency there that would mean something
-            drawn.append(draw.bars(f"latency-{scenario}", f"Latency, {where}", peers,
-                                   {"median": medians(rounds, "p50", peers, 1000),
-                                    "99th percentile": medians(rounds, "p99", peers, 1000)},
-                                   "milliseconds"))
+            drawn.append(draw.bars(f"latency-{scenario}", both("Latency, {where}", where=where),
+                                   peers, {both("median"): medians(rounds, "p50", peers, 1000),
+                                           both("99th percentile"): medians(rounds, "p99", peers,
+                                                                            1000)},
+                                   both("milliseconds")))
     for name, title, found, unit in (
             ("instructions", "Instructions per request, user space", instructions, "instructions"),
             ("memory", "Memory per idle connection", results["memory"], "bytes")):
         if found:
-            drawn.append(draw.bars(name, title, list(found), {"": list(found.values())}, unit))
+            drawn.append(draw.bars(name, both(title), list(found), {"": list(found.values())},
+                                   both(unit)))
     drawn += growth(samples(results))
     return f'<div class="plots">{"".join(drawn)}</div>'
 
@@ -262,8 +281,8 @@ def growth(rounds: dict[str, bench.Rounds]) -> list[str]:
         return []
     names = [name for name in rounds[counts[0]][0] if not name.startswith("floor")]
     series = {n: [bench.median_of(rounds[c], n, "cpu") for c in counts] for n in names}
-    return [draw.lines("growth", "CPU per request as connections grow", [int(c) for c in counts],
-                       series, "connections", "microseconds")]
+    return [draw.lines("growth", both("CPU per request as connections grow"),
+                       [int(c) for c in counts], series, both("connections"), both("microseconds"))]
 
 
 # ---- machine -------------------------------------------------------------------------------------
@@ -280,16 +299,16 @@ def machine_section(results: dict, measured: float) -> str:
     known = results["machine"]
     system = os.uname()
     facts = {
-        "processor": f"{known['model']}, {known['cpus']} cores",
-        "kernel": f"{system.sysname} {system.release} {system.machine}",
+        "processor": f"{known['model']} × {known['cpus']}",
+        "system": f"{system.sysname} {system.release} {system.machine}",
         "compiler": first_line("g++", "--version"),
         "libevent": first_line("pkg-config", "--modversion", "libevent"),
         "nginx": first_line(tg.which("nginx") or "nginx", "-v").removeprefix("nginx version: "),
         "source": first_line("git", "-C", str(harness.ROOT), "log", "-1", "--format=commit %h"),
         "measured": time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(measured)),
-        "load before": f"{known['load']:.2f} (above 1, something else ran: expect odd numbers)",
+        "load before (above 1, something else ran)": f"{known['load']:.2f}",
     }
-    return "<dl>" + "".join(f"<dt>{name}</dt><dd>{text(str(value))}</dd>"
+    return "<dl>" + "".join(f"<dt>{spoken(both(name))}</dt><dd>{text(str(value))}</dd>"
                             for name, value in facts.items() if value != "?") + "</dl>"
 
 
@@ -327,7 +346,8 @@ def main(arguments: list[str]) -> int:
     titles = compare("list")
     measured = source.stat().st_mtime
     page = write({
-        "date": time.strftime("%d %B %Y", time.localtime(measured)),
+        "date": time.strftime("%Y-%m-%d", time.localtime(measured)),
+        "language": language_switch(),
         "wire": wire_section(compare("all"), titles),
         "calls": calls_section(titles),
         "cost": cost_section(results, scenario, instructions),
