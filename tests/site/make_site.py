@@ -25,6 +25,7 @@ import tempfile
 
 from tests import harness
 from tests.compare import functions
+from tests.lib.words import Said, say
 from tests.notes import notes
 from tests.site import hooks
 
@@ -198,38 +199,42 @@ def twins(bodies: dict[str, list[str]]) -> dict[str, str]:
     return {stage: next(s for s in bodies if bodies[s] == body) for stage, body in bodies.items()}
 
 
-def verdict(bodies: dict[str, list[str]]) -> str:
+def verdict(bodies: dict[str, list[str]]) -> list[Said]:
     groups: dict[str, list[str]] = {}
     for stage, first in twins(bodies).items():
         groups.setdefault(first, []).append(stage[:2])
     equal = [" = ".join(group) for group in groups.values() if len(group) > 1]
     missing = [stage[:2] for stage in harness.STAGES if stage not in bodies]
     if len(bodies) == 1:
-        return f"Only in {next(iter(bodies))[:2]}."
-    said = f"Equal to the letter: {', '.join(equal)}." if equal else "Different in each."
-    return said + (f" Not in {', '.join(missing)}." if missing else "")
+        return [say("Only in {stage}.", stage=next(iter(bodies))[:2])]
+    said = [say("Equal to the letter: {stages}.", stages=", ".join(equal)) if equal
+            else say("Different in each.")]
+    return said + [say("Not in {stages}.", stages=", ".join(missing))] * bool(missing)
 
 
-def tab(stage: str, first: str, body: list[str]) -> str:
+def tab(stage: str, first: str, body: list[str], up: str) -> str:
     source = functions.source_of(stage)
     start = next((i for i in range(len(source)) if source[i:i + len(body)] == body), None)
     where = f"{stage}/server.cc"
     lines = "" if start is None else f"#L{start + 1}-L{start + len(body)}"
     label = label_of(stage) + (f" (= {first[:2]})" if first != stage else "")
-    code = "\n".join(["```cpp", *body, "```", "", f"[`{where}{lines}`](src/{where}.md{lines})"])
+    code = "\n".join(["```cpp", *body, "```", "", f"[`{where}{lines}`]({up}src/{where}.md{lines})"])
     return f'=== "{label}"\n\n' + "\n".join(f"    {line}".rstrip() for line in code.split("\n"))
 
 
-def stages_page() -> str:
+def stages_page(chinese: bool) -> str:
+    tell, up = (lambda said: said.zh, "../") if chinese else (str, "")
     units = {stage: functions.units(functions.source_of(stage)) for stage in harness.STAGES}
-    parts = ["---\nhide: [navigation]\n---\n\n# Side by side",
-             "Every function of the four `server.cc`, in the order of the file. A stage chosen in "
-             "one row of tabs is chosen in all of them."]
+    other = "[English](../stages.md)" if chinese else "[中文](zh/stages.md)"
+    parts = [f"---\nhide: [navigation]\n---\n\n# {tell(say('Side by side'))}",
+             other + "{ .translation }",
+             tell(say("Every function of the four `server.cc`, in the order of the file. A stage "
+                      "chosen in one row of tabs is chosen in all of them."))]
     for name in names_in_order(list(units.values())):
         bodies = {stage: found[name] for stage, found in units.items() if name in found}
-        title = "Header and includes" if name == functions.HEAD else f"`{name}`"
-        parts += [f"## {title}", verdict(bodies)]
-        parts += [tab(stage, first, bodies[stage]) for stage, first in twins(bodies).items()]
+        title = tell(say("Header and includes")) if name == functions.HEAD else f"`{name}`"
+        parts += [f"## {title}", " ".join(map(tell, verdict(bodies)))]
+        parts += [tab(stage, first, bodies[stage], up) for stage, first in twins(bodies).items()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -244,7 +249,8 @@ def notes_in(folder: str) -> list[str]:
 
 
 def configuration() -> dict:
-    chinese = [{"实验课": "zh/index.md"}, {"课程": notes_in("notes/zh")}]
+    chinese = [{"实验课": "zh/index.md"}, {"课程": notes_in("notes/zh")},
+               {"动手写": notes_in("notes/zh/lab")}, {"逐个对照": "zh/stages.md"}]
     return {"INHERIT": str(HERE / "mkdocs.yml"), "docs_dir": str(SOURCE), "site_dir": str(SITE),
             "theme": {"custom_dir": str(HERE / "theme")}, "hooks": [str(HERE / "hooks.py")],
             "nav": [{"The lab": "index.md"}, {"Course": notes_in("notes")},
@@ -252,7 +258,7 @@ def configuration() -> dict:
                     {"Side by side": "stages.md"},
                     {"Sources": ["src/index.md",
                                  *(f"src/{s}/server.cc.md" for s in harness.STAGES)]},
-                    {"中文": chinese}]}
+                    {"中文": [part for part in chinese if all(part.values())]}]}
 
 
 def sources_page(pages: Pages) -> str:
@@ -292,7 +298,8 @@ def build() -> int:
     pages = Pages(with_mermaid=library is not None)
     pages.write_all()
     (SOURCE / "src" / "index.md").write_text(sources_page(pages), encoding="utf-8")
-    (SOURCE / "stages.md").write_text(stages_page(), encoding="utf-8")
+    for chinese, name in ((False, "stages.md"), (True, "zh/stages.md")):
+        (SOURCE / name).write_text(stages_page(chinese), encoding="utf-8")
     (SOURCE / "assets").mkdir()
     for asset in (HERE / "site.css", HERE / "site.js", library):
         if asset:
