@@ -10,14 +10,15 @@ import sys
 
 from tests import harness
 from tests.compare import conversation as conv, play, show
+from tests.lib.words import say, shown
 
 FIRST, CELL = 33, 11
 HEADS = ("01 plain", "02 reactor", "03 libevent", "04 buffer")
 NEXT = (
-    ("run a stage", "make run-02"),
-    ("talk to it, from another terminal", "printf 'Hello, 世界 123' | nc -N 127.0.0.1 7002\n"
-                                          "curl -i http://127.0.0.1:8002/hello"),
-    ("see what the next stage changes",
+    ("run a stage:", "make run-02"),
+    ("talk to it, from another terminal:",
+     "printf 'Hello, 世界 123' | nc -N 127.0.0.1 7002\ncurl -i http://127.0.0.1:8002/hello"),
+    ("see what the next stage changes:",
      "diff 01_plain_epoll/server.cc 02_epoll_reactor/server.cc"),
 )
 
@@ -38,12 +39,12 @@ def print_table(played: dict[str, list[conv.Observation]]) -> None:
     print(" " * FIRST + " ".join(show.paint(show.fit(h, CELL), "bold") for h in HEADS).rstrip())
     for caption, cells in rows(played):
         marks = " ".join(play.mark(text, CELL) for text in cells)
-        print((show.fit(caption, FIRST) + marks).rstrip())
+        print((show.fit(shown(caption), FIRST) + marks).rstrip())
 
 
 def main() -> int:
     conversation = conv.find("demo")
-    print("One conversation, played against four event loops:\n")
+    print(shown(say("One conversation, played against four event loops:")) + "\n")
     try:
         played = play.play_all(conversation, play.all_stages())
     except (harness.StartError, OSError) as why:
@@ -52,16 +53,18 @@ def main() -> int:
     print_table(played)
     wrong = {label: play.differences(seen) for label, seen in played.items()}
     if any(wrong.values()):
-        print(show.paint("\nNot what the conversation expects:", "red", "bold"))
+        what = shown(say("Not what the conversation expects:"))
+        print("\n" + show.paint(what, "red", "bold"))
         for label in (label for label in wrong if wrong[label]):
             print(f"stage {label}, " + "\n".join(conv.difference(wrong[label][0], conversation)))
         return 1
     count = sum(len(o.got) for o in played["01"] if o.step.verb == "receives")
-    print(show.paint(f"\nAll four answered byte for byte the same: {count} bytes each, the Date "
-                     "header aside.", "green", "bold"))
-    print("\nNext:")
+    same = say("All four answered byte for byte the same: {count} bytes each, the Date header "
+               "aside.", count=count)
+    print("\n" + show.paint(shown(same), "green", "bold"))
+    print("\n" + shown(say("Next:")))
     for what, commands in NEXT:
-        print(f"  {what}:")
+        print(f"  {shown(say(what))}")
         for command in commands.split("\n"):
             print("      " + show.paint(command, "cyan"))
     return 0

@@ -1,6 +1,15 @@
 """The Chinese for what programs say (words.py)."""
 
 WORDS = {
+    # tests/demo/demo.py
+    "One conversation, played against four event loops:": "同一段对话，四种事件循环各播放一遍：",
+    "Not what the conversation expects:": "与这段对话应有的结果不符：",
+    "All four answered byte for byte the same: {count} bytes each, the Date header aside.":
+        "四个版本的响应逐字节相同：各 {count} 字节（Date 首部除外）。",
+    "Next:": "接下来：",
+    "run a stage:": "运行一个阶段：",
+    "talk to it, from another terminal:": "在另一个终端里连上它：",
+    "see what the next stage changes:": "看看下一阶段改变了什么：",
     # tests/site/make_site.py: the four stages side by side
     "Side by side": "逐个对照",
     "Every function of the four `server.cc`, in the order of the file. A stage chosen in one row "
