@@ -153,7 +153,8 @@ def other_counts_text(a: str, b: str, counts: dict[str, str]) -> None:
 
 def trace_text(stage: str, conversation: conv.Conversation, trace: calls.Trace) -> None:
     """One timeline, with what each call is for."""
-    heading(conv.shorten(f"{stage}, {conversation.name}: {conversation.title}", show.columns()))
+    title = f"{stage}, {conversation.name}: {shown(conversation.title)}"
+    heading(conv.shorten(title, show.columns()))
     timeline(trace)
 
 
@@ -165,7 +166,7 @@ def timeline(trace: calls.Trace) -> None:
     for step in trace.steps:
         if step.step.caption != caption:
             caption = step.step.caption
-            print(show.paint(f"* {caption}", "bold"))
+            print(show.paint(f"* {shown(caption)}", "bold"))
         print(show.paint(conv.shorten("── " + step.step.text, show.columns()), "cyan"))
         for text, gloss in step.lines():
             for i, part in enumerate(show.wrap(shown(gloss), right)):

@@ -37,6 +37,7 @@ from tests.lab import checkpoints, one, record, skeleton
 from tests.lab.checkpoints import Checkpoint
 from tests.lab.one import Target
 from tests.lab.record import Mark, Outcome
+from tests.lib.words import shown
 
 OUTPUT = harness.ROOT / "build" / "lab"
 KNOWN_GOOD = pathlib.Path(__file__).resolve().parent / "fixtures" / "one_client.py"
@@ -316,7 +317,7 @@ def check_one(work: Work, name: str) -> bool:
     if outcome.failed:
         Printer(work, [asking]).failure(asking, outcome)
     else:
-        print(f"{asking.id}, {name}: {outcome.verdict} {outcome.message}".rstrip())
+        print(f"{asking.id}, {name}: {shown(outcome.verdict)} {shown(outcome.message)}".rstrip())
     return not outcome.failed
 
 
@@ -345,7 +346,8 @@ class Printer:
     def __init__(self, work: Work, wanted: list[Checkpoint]):
         self.work = work
         self.wanted = wanted
-        self.width = max(show.width_of(c.title) for c in wanted) + 2
+        self.titles = {c.id: c.shown for c in wanted}
+        self.width = max(map(show.width_of, self.titles.values())) + 2
         self.printed = 0
 
     def __call__(self, marks: list[Mark]) -> None:
@@ -358,18 +360,18 @@ class Printer:
     def line(self, mark: Mark) -> None:
         points = f"{mark.points if mark.outcomes else '-':>3}/{mark.max}"
         unstable = [o.check for o in mark.outcomes if o.verdict == record.UNSTABLE]
-        more = f"  unstable: {', '.join(unstable)}" if unstable else ""
+        more = "  " + shown(f"unstable: {', '.join(unstable)}") if unstable else ""
         colour = "green" if mark.passed else "dim" if mark.message else "red"
-        print(show.paint(f"{mark.id}  {show.fit(mark.title, self.width)}{points}{more}", colour),
-              flush=True)
+        title = show.fit(self.titles[mark.id], self.width)
+        print(show.paint(f"{mark.id}  {title}{points}{more}", colour), flush=True)
         for outcome in mark.outcomes:
             if outcome.verdict in (record.FAILED, record.SKIPPED):
-                print(f"     {outcome.check}: {outcome.message}", flush=True)
+                print(f"     {outcome.check}: {shown(outcome.message)}", flush=True)
 
     def finish(self, marks: list[Mark]) -> None:
         self(marks)
         points, most = sum(mark.points for mark in marks), sum(mark.max for mark in marks)
-        print(show.paint(f"{points} of {most} points", "bold"))
+        print(show.paint(shown(f"{points} of {most} points"), "bold"))
         failed = next((mark for mark in marks if not mark.passed), None)
         if failed:
             checkpoint = next(c for c in self.wanted if c.id == failed.id)
@@ -378,11 +380,12 @@ class Printer:
 
     def failure(self, checkpoint: Checkpoint, outcome: Outcome) -> None:
         for place in self.work.unwritten(checkpoint):
-            print(show.paint(f"nothing is written here yet: {place}", "yellow"))
-        print(show.paint(f"{checkpoint.id}, {outcome.check}: {outcome.message}", "red"))
+            print(show.paint(shown(f"nothing is written here yet: {place}"), "yellow"))
+        message = shown(outcome.message)
+        print(show.paint(f"{checkpoint.id}, {outcome.check}: {message}", "red"))
         print("\n".join(outcome.replay))
         if checkpoint.page.exists():
-            print(f"its page: {checkpoint.page.relative_to(harness.ROOT)}")
+            print(shown(f"its page: {checkpoint.page.relative_to(harness.ROOT)}"))
 
 
 # ---- what is remembered --------------------------------------------------------------------------
@@ -410,7 +413,7 @@ def remember(work: Work, digest: str, marks: list[Mark]) -> None:
 
 def list_all(work: Work) -> None:
     known, digest = remembered(work), work.digest
-    width = max(show.width_of(c.title) for c in work.checkpoints) + 2
+    width = max(show.width_of(c.shown) for c in work.checkpoints) + 2
     for checkpoint in work.checkpoints:
         entry = known.get(checkpoint.id)
         if entry is None:
@@ -420,7 +423,7 @@ def list_all(work: Work) -> None:
             state = f"not checked since you changed it ({was} before)"
         else:
             state = "solved" if entry["passed"] else f"fails: {entry['message']}"
-        print(f"{checkpoint.id}  {show.fit(checkpoint.title, width)}{state}")
+        print(f"{checkpoint.id}  {show.fit(checkpoint.shown, width)}{shown(state)}")
 
 
 def watch(work: Work, number: int | None, every: bool) -> None:
@@ -432,7 +435,7 @@ def watch(work: Work, number: int | None, every: bool) -> None:
             seen = now
             print(f"\n---- {time.strftime('%H:%M:%S')}")
             check(work, number, every)
-            print("waiting for a change (Ctrl-C ends it)", flush=True)
+            print(shown("waiting for a change (Ctrl-C ends it)"), flush=True)
         time.sleep(0.3)
 
 
@@ -445,7 +448,7 @@ def full(work: Work) -> int:
     try:
         target = build(work)
     except trees.Failure as why:
-        print("it does not compile", *first_errors(str(why)), sep="\n")
+        print(shown("it does not compile"), *first_errors(str(why)), sep="\n")
         return 1
     if work.program in harness.STAGES:
         # Each test names the stage it is run on; the client's are about another program.
@@ -487,7 +490,7 @@ def main(arguments: list[str]) -> int:
         else:
             return 0 if all(m.passed for m in check(work, options.cp, options.all)) else 1
     except (Unusable, checkpoints.NoCheckpoint, ValueError) as why:
-        print(why, file=sys.stderr)
+        print(shown(str(why)), file=sys.stderr)
         return 2
     return 0
 

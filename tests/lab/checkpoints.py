@@ -9,12 +9,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
+import re
 import tomllib
 
 from tests import harness
+from tests.lib import words
 
 TABLE = pathlib.Path(__file__).resolve().parent / "checkpoints.toml"
 PAGES = harness.ROOT / "notes" / "lab"
+CHINESE = harness.ROOT / "notes" / "zh" / "lab"
 # By the first digit of an id. Track 0 knows no stage: any program in any language.
 TRACKS = ("", *harness.STAGES, "evhttp_server")
 
@@ -54,9 +57,17 @@ class Checkpoint:
 
     @property
     def page(self) -> pathlib.Path:
-        """Track 0 has one for all."""
+        """In the language of who reads it. Track 0 has one for all."""
         name = self.id.replace(".", "_") if self.program else "0_from_nothing"
-        return PAGES / f"{name}.md"
+        chinese = CHINESE / f"{name}.md"
+        return chinese if words.chinese() and chinese.exists() else PAGES / chinese.name
+
+    @property
+    def shown(self) -> str:
+        """The title that this page has."""
+        text = self.page.read_text(encoding="utf-8") if self.page.exists() else ""
+        heading = re.search(rf"^##? {re.escape(self.id)}[:：] *(.*)$", text, re.M)
+        return heading[1] if heading else self.title
 
 
 def read(row: dict) -> Checkpoint:

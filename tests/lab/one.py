@@ -333,7 +333,7 @@ def replay(played: Played) -> list[str]:
     for number, step in enumerate(played.conversation.steps[:played.number], 1):
         if step.caption != caption:
             caption = step.caption
-            lines.append(f"     * {caption}")
+            lines.append(f"     * {words.shown(caption)}")
         lines.append(f"{number:4} {step.text}")
     seen = played.fault
     if seen and not seen.same and seen.step.verb in ("receives", "silence", "end"):
@@ -342,11 +342,12 @@ def replay(played: Played) -> list[str]:
         if seen.step.verb == "end":
             expected = "the end of the connection"
             got = "nothing" if seen.got == b"still open" else got
-        lines += [f"       expected {expected}", f"       got      {got}"]
+        lines += [f"       {words.shown(text)}"
+                  for text in (f"expected {expected}", f"got      {got}")]
     elif "does not start" in played.message:
         lines = lines[:1]
     elif not seen and not any(step.verb == "exit" for step in played.conversation.steps):
-        lines.append("     no client is left, and server gets SIGTERM")
+        lines.append("     " + words.shown("no client is left, and server gets SIGTERM"))
     lines += block("it printed, on stdout:", said(played.printed))
     return lines + block("it printed, on stderr:", without_memory(played.stderr).splitlines())
 
@@ -364,15 +365,15 @@ def block(title: str, lines: list[str]) -> list[str]:
     """Indented, and cut where it is long."""
     if not lines:
         return []
-    more = [f"       ... {len(lines) - MOST_LINES} more lines"] if len(lines) > MOST_LINES else []
-    return [f"     {title}", *(f"       {line}" for line in lines[:MOST_LINES]), *more]
+    more = [words.shown(f"... {left} more lines")] if (left := len(lines) - MOST_LINES) > 0 else []
+    return [f"     {words.shown(title)}", *(f"       {line}" for line in lines[:MOST_LINES] + more)]
 
 
 def traced(played: Played, target: Target, patience: float) -> list[str]:
     """The system calls since a client did something for the last time. The conversation is played
     once more for it: a server under strace is slow, and its timing another one."""
     if why := harness.why_no_tracing():
-        return [f"     no system calls: {why}"]
+        return ["     " + words.shown(f"no system calls: {why}")]
     steps = played.conversation.steps[:played.number]
     until_there = dataclasses.replace(played.conversation, steps=steps)
     spins = played.fault is not None and played.fault.step.verb == "sleeps"
@@ -380,15 +381,15 @@ def traced(played: Played, target: Target, patience: float) -> list[str]:
         trace = calls.trace(until_there, target.name, ports=target.ports, patience=patience,
                             waits=ANYTHING if spins else ANY_CALL)
     except (strace.NotUnderstood, harness.StartError, OSError, ValueError) as why:
-        return [f"     no system calls: {str(why).splitlines()[0][:100]}"]
+        return ["     " + words.shown(f"no system calls: {str(why).splitlines()[0][:100]}")]
     acts = [i for i, step in enumerate(steps, 1) if step.verb in ACTS]
     since = acts[-1] if acts else 1
     explained = [map(words.shown, line) for part in trace.steps[since - 1:]
                  for line in part.lines()]
     lines = [f"{text:50} {gloss}".rstrip() for text, gloss in explained]
     if trace.steps and (rests := trace.steps[-1].rests) and not spins:
-        lines.append(f"it waits in {rests}")
-    return block(f"its system calls since step {since}:", lines or ["none"])
+        lines.append(words.shown(f"it waits in {rests}"))
+    return block(f"its system calls since step {since}:", lines or [words.shown("none")])
 
 
 # ---- one check -----------------------------------------------------------------------------------
@@ -506,7 +507,7 @@ class Reporter:
             lines += block("it saw:", crash.message.splitlines())
         numbered = [f"{i:4} {line}" for i, line in enumerate(list(wire.LOG), 1)]
         if numbered:
-            lines += ["     on the wire:", *numbered[-MOST_LINES:]]
+            lines += ["     " + words.shown("on the wire:"), *numbered[-MOST_LINES:]]
         for text in self.printed:
             lines += block("its command line, and what it printed on stderr:",
                            without_memory(text).splitlines())

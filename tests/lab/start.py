@@ -22,6 +22,7 @@ import sys
 from tests import harness
 from tests.lab import checkpoints, skeleton
 from tests.lib import cpp
+from tests.lib.words import shown
 
 MAKEFILE = pathlib.Path(__file__).resolve().parent / "student.make"
 FIRST = harness.STAGES[0]
@@ -64,12 +65,12 @@ def refuse_gaps(program: str, first: int, texts: dict[str, str]) -> None:
 
 
 def readme(program: str) -> str:
-    rows = "\n".join(f"- [{c.id} {c.title}](lab/{c.page.name}), {c.points} points"
+    rows = "\n".join(shown(f"- [{c.id} {c.shown}](lab/{c.page.name}), {c.points} points")
                      for c in checkpoints.track(program))
-    return (f"# {program}: yours\n\n"
-            "What is to be written says so where it stands: look for `To write`. `make` builds it, "
-            "`make run-01` runs stage 1, `make check` says how far you are (`make check CP=3`: up "
-            f"to the third checkpoint), `make list` what is solved.\n\n{rows}\n")
+    how = shown("What is to be written says so where it stands: look for `To write`. `make` builds "
+                "it, `make run-01` runs stage 1, `make check` says how far you are (`make check "
+                "CP=3`: up to the third checkpoint), `make list` what is solved.")
+    return f"{shown(f'# {program}: yours')}\n\n{how}\n\n{rows}\n"
 
 
 def makefile() -> str:
@@ -136,8 +137,8 @@ def start(folder: pathlib.Path, stage: str, first: int | None) -> None:
     if folder.resolve().is_relative_to(harness.ROOT) and "build" not in folder.resolve().parts:
         raise Refused(f"{folder} lies in the lab's own tree: choose a folder of yours")
     give(folder, program, first)
-    print(f"{folder}: {program}, from checkpoint {track[0].id[0]}.{first} on. "
-          f"Read {folder}/README.md, then: make -C {folder} check")
+    print(shown(f"{folder}: {program}, from checkpoint {track[0].id[0]}.{first} on. "
+                f"Read {folder}/README.md, then: make -C {folder} check"))
 
 
 def release(folder: pathlib.Path, stage: str, until: int) -> None:
@@ -166,7 +167,7 @@ def main(arguments: list[str]) -> int:
         else:
             start(options.folder.expanduser(), options.stage, options.first)
     except (Refused, checkpoints.NoCheckpoint, OSError) as why:
-        print(f"lab-start: {why}", file=sys.stderr)
+        print(f"lab-start: {shown(str(why))}", file=sys.stderr)
         return 2
     return 0
 

@@ -125,3 +125,25 @@ def test_a_solution_would_be_found():
     body = skeleton.body_of(cpp.find_in(skeleton.reference("common/deadlines.h"),
                                         "Deadlines::free_closed").code)
     assert told(f"Hint: write\n```cpp\n{body}\n```\n")
+
+
+def named(text: str) -> list:
+    """What both languages of a page have to say alike: checks, functions, points, hints."""
+    return [re.findall(r"^- `([^`]+)`[:,：，]", text, re.M),
+            re.findall(r"^(\d+) (?:points\.|分。)", text, re.M), text.count("<summary>")]
+
+
+@pytest.mark.parametrize("page", sorted(checkpoints.PAGES.glob("*.md")), ids=lambda p: p.name)
+def test_the_chinese_page_asks_for_the_same(page):
+    """Fails where a check, a function, points or a hint are in one language alone, and where the
+    Chinese page tells the solution."""
+    text = read(checkpoints.PAGES.parent / "zh" / "lab" / page.name)
+    assert named(text) == named(read(page)) and not told(text)
+
+
+def test_the_chinese_list_is_that_of_the_chinese_pages(monkeypatch):
+    """Fails where a title is changed on its page and not in the list, or the points are others."""
+    monkeypatch.setenv("LAB_LANG", "zh")
+    rows = re.findall(r"^\| \[(\d\.\d)\]\(([\w.]+)[^)]*\) \| (\d+) \| (.*) \|$",
+                      read(checkpoints.PAGES.parent / "zh" / "lab" / "README.md"), re.M)
+    assert rows == [(c.id, c.page.name, str(c.points), c.shown) for c in checkpoints.load()]

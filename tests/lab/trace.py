@@ -12,6 +12,7 @@ import sys
 from tests import harness, trees
 from tests.compare import calls, render, show
 from tests.lab import check, one
+from tests.lib.words import shown
 
 
 def trace(name: str, work: check.Work) -> None:
@@ -23,9 +24,9 @@ def trace(name: str, work: check.Work) -> None:
                        patience=one.PATIENCE)
     render.trace_text(work.program or work.command[0], conversation, seen)
     if rests := seen.steps and seen.steps[-1].rests:
-        print(f"  it waits in {rests}")
+        print(f"  {shown(f'it waits in {rests}')}")
     if work.folder:
-        print(f"\nfor strace and gdb: {program}")
+        print("\n" + shown(f"for strace and gdb: {program}"))
 
 
 def main(arguments: list[str]) -> int:
@@ -37,13 +38,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--stage", default="")
     options = parser.parse_args(arguments)
     if why := harness.why_no_tracing():
-        print(f"no system calls: {why}")
+        print(shown(f"no system calls: {why}"))
         return 0
     try:
         trace(options.check, check.work_of(options.bin) if options.bin else
               check.work_in(options.dir, options.stage))
     except (check.Unusable, one.NoCheck, trees.Failure) as why:
-        print(why, file=sys.stderr)
+        print(shown(str(why)), file=sys.stderr)
         return 2
     return 0
 

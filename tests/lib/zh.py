@@ -127,3 +127,305 @@ WORDS = {
     "{times} times in all": "共 {times} 次",
     "{text}, many times": "{text}，许多次",
 }
+
+# What is told in one piece: by another process, in an exception or in a file. Of two that fit, the
+# first one counts. {who} is one word; what stands for {what}, {how}, {why}, {more} and {title} is
+# in here, too, or stays as it is.
+FINISHED = {
+    # tests/lab/one.py: what was wrong with a server
+    "step {number}: {title} ({source}, {lines} lines)":
+        "第 {number} 步：{title}（{source}，{lines} 行）",
+    "step {number}: {what}": "第 {number} 步：{what}",
+    "{who} got 1 byte after {seconds} s: {allowed} s are allowed":
+        "{who} 在 {seconds} 秒后才收到 1 字节：最多允许 {allowed} 秒",
+    "{who} got {got} of {count} bytes after {seconds} s: {allowed} s are allowed":
+        "{who} 在 {seconds} 秒后只收到 {count} 字节中的 {got} 字节：最多允许 {allowed} 秒",
+    "{who} got {count} bytes after {seconds} s: {allowed} s are allowed":
+        "{who} 在 {seconds} 秒后才收到 {count} 字节：最多允许 {allowed} 秒",
+    "{who} gets nothing: {how}": "{who} 什么也没收到：{how}",
+    "{who} gets nothing within {seconds} s": "{who} 在 {seconds} 秒内什么也没收到",
+    "the last 1 byte of {all} are lost: {how}": "{all} 字节中的最后 1 字节丢失：{how}",
+    "the last {count} bytes of {all} are lost: {how}": "{all} 字节中的最后 {count} 字节丢失：{how}",
+    "nothing more comes within {seconds} s": "{seconds} 秒内再也没有数据来",
+    "the server ends its connection": "服务器结束了它的连接",
+    "the server closes its connection": "服务器关闭了它的连接",
+    "the server resets its connection": "服务器复位了它的连接",
+    "the server resets {who}'s connection": "服务器复位了 {who} 的连接",
+    "1 byte of {all} is lost, at offset {at}": "{all} 字节中丢失 1 字节，位于偏移量 {at}",
+    "{count} bytes of {all} are lost, at offset {at}":
+        "{all} 字节中丢失 {count} 字节，位于偏移量 {at}",
+    "bytes are lost at offset {at}: what {who} gets there comes later":
+        "偏移量 {at} 处丢失字节：{who} 在那里收到的是后面的内容",
+    "{who} gets 1 byte too many, at offset {at}": "{who} 多收到 1 字节，位于偏移量 {at}",
+    "{who} gets {count} bytes too many, at offset {at}":
+        "{who} 多收到 {count} 字节，位于偏移量 {at}",
+    "byte {at} of {all} is wrong: {got} in place of {expected}":
+        "{all} 字节中的第 {at} 个字节不对：应是 {expected}，却是 {got}",
+    "{who} cannot connect: {why}": "{who} 连接不上：{why}",
+    "{who} should hear nothing: it gets 1 byte": "{who} 不应收到任何数据，却收到 1 字节",
+    "{who} should hear nothing: it gets {count} bytes":
+        "{who} 不应收到任何数据，却收到 {count} 字节",
+    "{who} should hear nothing: {how}": "{who} 不应收到任何数据：{how}",
+    "{who} is still connected after {seconds} s: the server does not close it":
+        "{seconds} 秒后 {who} 仍然连着：服务器没有关闭它",
+    "{who} gets 1 byte in place of the end": "{who} 没有看到连接结束，却收到 1 字节",
+    "{who} gets {count} bytes in place of the end": "{who} 没有看到连接结束，却收到 {count} 字节",
+    "{who} still waits in the accept queue after {seconds} s":
+        "{seconds} 秒后 {who} 仍在全连接队列里等待",
+    "descriptors leak: the server holds the sockets of 1 client, and should hold {count}":
+        "描述符泄漏：服务器持有 1 个客户端的套接字，应当是 {count} 个",
+    "descriptors leak: the server holds the sockets of {held} clients, and should hold "
+    "{count}":
+        "描述符泄漏：服务器持有 {held} 个客户端的套接字，应当是 {count} 个",
+    "it spins: there is nothing to do, and it does not sleep": "空转：没有事情可做，它却不睡眠",
+    "it spins: {seconds} s after this step it still does not sleep (or it is much too slow)":
+        "空转：这一步过后 {seconds} 秒，它还没有睡眠（或者慢得太多）",
+    "it does not end: {seconds} s after the signal it still runs":
+        "不结束：收到信号 {seconds} 秒后还在运行",
+    "it does not end: {seconds} s after SIGTERM it still runs":
+        "不结束：收到 SIGTERM {seconds} 秒后还在运行",
+    "{who} gets 1 byte that nobody asked for": "{who} 收到 1 个不该有的字节",
+    "{who} gets {count} bytes that nobody asked for": "{who} 收到 {count} 个不该有的字节",
+    "it ends with status {status} too early: {what}": "它过早地以状态 {status} 结束：{what}",
+    "it is killed by {signal} too early: {what}": "{signal} 过早地终止了它：{what}",
+    "it ends with status {status}, and should end with {wanted}":
+        "它以状态 {status} 结束，应当是 {wanted}",
+    "it is killed by {signal}, and should end with {wanted}":
+        "{signal} 终止了它，而它应当以状态 {wanted} 结束",
+    "it ends with status {status}": "它以状态 {status} 结束",
+    "it is killed by {signal}": "{signal} 终止了它",
+    "it crashes: {what}": "崩溃：{what}",
+    "memory leaks: {what}": "内存泄漏：{what}",
+    "at its end: {what}": "结束时：{what}",
+    "it does not start: it has not printed {lines} within {seconds} s (is stdout flushed?)":
+        "没有启动：{seconds} 秒内没有打印 {lines}（stdout 刷新了吗？）",
+    "it does not start: it has not printed {lines} within {seconds} s":
+        "没有启动：{seconds} 秒内没有打印 {lines}",
+    "it does not start: {what}": "没有启动：{what}",
+    "{made} calls of {name} for a request, not {count}; {more}":
+        "每个请求有 {made} 次 {name}，应当是 {count} 次；{more}",
+    "{made} calls of {name} for a request, not {count}":
+        "每个请求有 {made} 次 {name}，应当是 {count} 次",
+    "nothing comes, however long the client waits": "不论客户端等多久，什么也没来",
+    "it fails": "失败",
+    "nothing was run": "什么也没有运行",
+    # tests/lab/one.py: the way to it
+    "expected {what}": "期望 {what}",
+    "got      {what}": "收到 {what}",
+    "nothing": "什么也没有",
+    "the end of the connection": "连接结束",
+    "{bytes} and no more": "{bytes} 之后再也没有",
+    "no client is left, and server gets SIGTERM": "客户端都走了，服务器收到 SIGTERM",
+    "it printed, on stdout:": "它在 stdout 上打印了：",
+    "it printed, on stderr:": "它在 stderr 上打印了：",
+    "its command line, and what it printed on stderr:": "它的命令行，以及在 stderr 上打印的内容：",
+    "its system calls since step {number}:": "从第 {number} 步起，它的系统调用：",
+    "none": "没有",
+    "no system calls: {why}": "看不到系统调用：{why}",
+    "it waits in {call}": "它阻塞在 {call} 里",
+    "it saw:": "测试看到的：",
+    "on the wire:": "网络上：",
+    "... {count} more lines": "... 还有 {count} 行",
+    # tests/lab/check.py, tests/lab/trace.py
+    "nothing is written here yet: {place}": "这里还什么都没写：{place}",
+    "its page: {page}": "说明页：{page}",
+    "{points} of {most} points": "得分 {points}，满分 {most}",
+    "unstable: {checks}": "不稳定：{checks}",
+    "passed": "通过",
+    "skipped": "跳过",
+    "unstable": "不稳定",
+    "it does not compile": "编译不通过",
+    "it hangs: not done after {seconds} s": "卡住了：{seconds} 秒后还没做完",
+    "the check broke down: {why}": "检查程序出了故障：{why}",
+    "not checked: {id} comes first": "没有检查：要先通过 {id}",
+    "not checked yet": "还没有检查",
+    "not checked since you changed it (solved before)": "改动之后还没有检查（先前已解决）",
+    "not checked since you changed it (failed before)": "改动之后还没有检查（先前失败）",
+    "solved": "已解决",
+    "fails: {what}": "失败：{what}",
+    "waiting for a change (Ctrl-C ends it)": "等待改动（Ctrl-C 结束）",
+    "for strace and gdb: {program}": "供 strace 和 gdb 使用：{program}",
+    "{folder}: no stage's server.cc lies there (make lab-start DIR={same})":
+        "{folder}：里面没有任何阶段的 server.cc（make lab-start DIR={same}）",
+    "{folder}: {file} does not lie there": "{folder}：里面没有 {file}",
+    "{program}: there is no such program": "{program}：没有这个程序",
+    "this machine cannot run the checks: {why}": "这台机器无法运行检查：{why}",
+    "no checkpoint {number}: there are {ids}": "没有检查点 {number}；有的是 {ids}",
+    "no checkpoint of this track asks for {check}": "这条路线没有哪个检查点用到 {check}",
+    "what is to be checked? BIN='./mine --text-port 0', or DIR=mine":
+        "要检查什么？BIN='./mine --text-port 0'，或者 DIR=mine",
+    "the black-box tests ask for flags and for both ports: DIR=mine":
+        "黑盒测试要用命令行选项和两个端口：DIR=mine",
+    # tests/lab/start.py
+    "# {program}: yours": "# {program}：你的",
+    "What is to be written says so where it stands: look for `To write`. `make` builds it, "
+    "`make run-01` runs stage 1, `make check` says how far you are (`make check CP=3`: up "
+    "to the third checkpoint), `make list` what is solved.":
+        "要写的地方都有说明：搜索 `To write`。`make` 编译，`make run-01` 运行阶段 1，`make "
+        "check` 告诉你做到哪里了（`make check CP=3`：最多到第三个检查点），`make list` "
+        "列出已经解决的。",
+    "- [{title}](lab/{page}), {points} points": "- [{title}](lab/{page})，{points} 分",
+    "{folder}: {program}, from checkpoint {id} on. Read {page}, then: {command}":
+        "{folder}：{program}，从检查点 {id} 开始。先读 {page}，然后：{command}",
+    "{function} ({id}) is not written, and a handout has it nowhere: your teacher's "
+    "`{command}` gives it":
+        "{function}（{id}）还没写，发给学生的版本里也没有：请老师运行 `{command}`",
+    "no checkpoint {number}: {program} has {first} to {last}":
+        "没有检查点 {number}：{program} 有 {first} 到 {last}",
+    "{folder} is no folder": "{folder} 不是文件夹",
+    "{file} is there already, and stays as it is": "{file} 已经存在，保持原样",
+    "{folder} lies in the lab's own tree: choose a folder of yours":
+        "{folder} 在本仓库里面：请选一个自己的文件夹",
+    "no stage {name}: there are {stages}": "没有阶段 {name}；有的是 {stages}",
+    # titles and captions of conversations
+    "whoever connects is let in, on both ports, and the server sleeps":
+        "两个端口上，谁连接都让进来，然后服务器睡眠",
+    "it did not stop after the first ones": "它没有在最初几个之后就停下",
+    "text comes back in upper case, and a request is answered": "文本转成大写返回，请求得到响应",
+    "the other port": "另一个端口",
+    "the first one is still there": "第一个还在",
+    "it says where it listens, sleeps, and ends when it is asked to":
+        "它报告监听地址，睡眠，要它结束就结束",
+    "off the tree and back on it: four calls for each message":
+        "从树上摘下再挂回去：每条消息四次调用",
+    "who sends first and asks only if it must needs none": "先发送，必要时才关注：一次调用也不用",
+    "changing the interest is one call: two for each message":
+        "修改关注的事件只要一次调用：每条消息两次",
+    "event_del and event_add: four calls for each message":
+        "event_del 和 event_add：每条消息四次调用",
+    "each client gets its text back in upper case": "每个客户端收到自己的文本，已转成大写",
+    "the next one": "下一个",
+    "a client that says nothing keeps nobody waiting": "一言不发的客户端不会让别人等待",
+    "a client that reads late gets every byte, and keeps nobody waiting":
+        "读得晚的客户端能收到每个字节，也不会让别人等待",
+    "c1 sends, and does not read yet": "c1 发送，暂时不读",
+    "a new client gets its own text, however the one before it ended":
+        "不论前一个客户端怎样结束，新的客户端只收到自己的文本",
+    "c1 is owed a lot, and goes": "还有很多数据没发给 c1，它走了",
+    "c2 says its last word, and reads late": "c2 说完了，过一阵才读",
+    "a client that is silent for a second is closed, one that talks is not":
+        "沉默一秒的客户端会关闭，说话的不会",
+    "c1 talks, c2 never did": "c1 在说话，c2 从没说过",
+    "the server sleeps for more than a second; then a client comes, and may stay":
+        "服务器睡了一秒多；然后来了一个客户端，可以留下",
+    "a client comes": "来了一个客户端",
+    "a timer is added": "增加一个定时器",
+    "the server is asked to stop: it answers what has arrived, and ends with 0":
+        "要求服务器停止：它应答已经到达的，以状态 0 结束",
+    "no descriptor is left: a new client waits, and the server sleeps":
+        "描述符用完了：新的客户端等待，服务器睡眠",
+    "401 without the password, 200 with it": "没有密码得到 401，有密码得到 200",
+    "/hello is open to all": "/hello 对所有人开放",
+    "a thousand lines in one go": "一次发一千行",
+    "text, and then a request, one byte a packet": "先是文本，再是请求，每个包一个字节",
+    "chunked bodies: extensions, trailers, odd cuts, a broken one":
+        "分块的请求体：扩展、尾部字段、随意切分，还有一个坏的",
+    "with an extension and a trailer": "带扩展和尾部字段",
+    "in pieces that end anywhere": "在任意位置切开",
+    "no body at all": "没有请求体",
+    "a size that is none": "不是数字的长度",
+    "nothing behind Connection: close is answered": "Connection: close 之后的请求都不响应",
+    "one of everything; `make demo` plays this one": "每样一个；`make demo` 进行的就是这一段",
+    "text: last words, a half-close": "文本：最后的话，半关闭",
+    "POST /echo, chunked": "POST /echo，分块",
+    "two requests, pipelined": "两个请求，组成流水线",
+    "a malformed request": "格式错误的请求",
+    "--text-mode echo: bytes come back as they went": "--text-mode echo：字节原样返回",
+    "no descriptor is left: clients wait, and are served when one frees":
+        "描述符用完了：客户端等待，有了空闲的再服务",
+    "before: what a server opens only for its first request (time zone, sanitizer) is "
+    "behind it":
+        "先做一次：只在第一个请求时打开的东西（时区、sanitizer）就过去了",
+    "these fill the table: each stage needs some descriptors for itself":
+        "这些把描述符占满：每个阶段自己也要用几个",
+    "those that are in are served as ever": "已经进来的照常服务",
+    "three go: there is room again, whatever a stage needs":
+        "走了三个：不论阶段自己要用几个，又有空位了",
+    "400, 413, 414, 431, 501, 505: the answer, then the end":
+        "400、413、414、431、501、505：先是响应，然后结束",
+    "400 no Host": "400 没有 Host",
+    "413 a body over the limit, refused before it is read": "413 请求体超出上限，读取之前就拒绝",
+    "414 a target over the limit": "414 请求目标超出上限",
+    "431 fields over the limit": "431 首部字段超出上限",
+    "501 a transfer coding that nobody knows": "501 不认识的传输编码",
+    "505 another major version": "505 另一个主版本",
+    "400, 404, 405, 417, 501, 204: which of them keep the connection":
+        "400、404、405、417、501、204：哪些保持连接",
+    "404 no such path": "404 没有这个路径",
+    "405 the path has no such method; the body is skipped": "405 这个路径不支持该方法；跳过请求体",
+    "417 an expectation that nobody knows": "417 不认识的 Expect",
+    "501 a method that nobody knows": "501 不认识的方法",
+    "400 a bad escape: the only one of these that closes": "400 转义错误：其中只有它会关闭连接",
+    "Expect: 100-continue, wanted, not wanted, not needed":
+        "Expect: 100-continue：要、不要、不需要",
+    "the server wants the body and says so": "服务器要请求体，并且说明",
+    "the body is here already": "请求体已经到了",
+    "nobody wants it": "没有人要它",
+    "the client says that it has ended, and still gets every answer":
+        "客户端表示不再发送，仍然收到每个应答",
+    "text": "文本",
+    "HTTP: two complete requests and then the end": "HTTP：两个完整的请求，然后结束",
+    "HTTP: the end in the middle of a body; no answer is the right one":
+        "HTTP：在请求体中间结束；没有响应才对",
+    "HEAD gets the head of GET and no body": "HEAD 得到 GET 的响应头，没有响应体",
+    "HTTP/1.0: closes, unless it asks for keep-alive": "HTTP/1.0：关闭连接，除非请求 keep-alive",
+    "silent clients are closed without a word": "关闭沉默的客户端，什么也不说",
+    "one that never said anything": "一个从没说过话",
+    "one that has got its answer": "一个得到过响应",
+    "a text client": "一个文本客户端",
+    "three requests, one after the other, on one connection": "一个连接上，一个接一个的三个请求",
+    "--max-connections 1: the second client waits until the first one goes":
+        "--max-connections 1：第一个客户端走了，才轮到第二个",
+    "one line of text, and its answer": "一行文本和它的应答",
+    "sixteen requests in one packet, answered in order": "一个包里十六个请求，按顺序响应",
+    "the last one and the half of a further one; its rest":
+        "最后一个，加上另一个的一半；然后是另一半",
+    "408 for a request that never becomes complete": "请求一直不完整，得到 408",
+    "a client resets; another one does not notice": "一个客户端复位，另一个不受影响",
+    "SIGTERM while a request is half here: it is answered, then the server exits":
+        "请求到了一半时收到 SIGTERM：先响应，服务器再退出",
+    "clients with nothing under way are let go": "没有进行中请求的客户端，让它们走",
+    "the one with half a request may finish it": "发了半个请求的，可以发完",
+    "SIGTERM with nothing under way: the server exits at once":
+        "没有进行中的请求时收到 SIGTERM：服务器立即退出",
+    "a mebibyte of text for a client that does not read at first": "一兆字节文本，客户端起初不读",
+    "it sends and does not read": "它发送，不读",
+    "another client is served meanwhile": "其间服务另一个客户端",
+    "it begins to read": "它开始读",
+    "two clients whose requests arrive in pieces, in turn": "两个客户端的请求轮流分段到达",
+    # tests/steps/steps.py, notes/steps
+    "one client after the other": "一次只服务一个客户端",
+    "many clients, one thread": "许多客户端，一个线程",
+    "what a send did not take": "send 没收下的数据",
+    "whose number is it?": "这是谁的编号？",
+    "time": "时间",
+    "what time is it?": "现在几点？",
+    "the callback travels with the descriptor": "回调跟着描述符走",
+    "the end": "优雅退出",
+    "passes {number}: {title}": "通过 {number}：{title}",
+    "fails {number}: {title}": "不通过 {number}：{title}",
+    "c2 waits: the server sits in a recv for c1, which says nothing.":
+        "c2 在等：服务器阻塞在 c1 的 recv 里，而 c1 一言不发。",
+    "Bytes are lost: a send takes what there is room for, and nobody keeps the rest.":
+        "字节丢失：send 能收多少就收多少，剩下的没有人保存。",
+    'c2 says "hello" and gets "SSSS...", the text of c1: it has the number that c1 had.':
+        'c2 发来 "hello"，收到的却是 c1 的文本 "SSSS..."：它得到了 c1 用过的编号。',
+    "c2 has said nothing for more than a second, and is still there.": "c2 沉默了一秒多，却还在。",
+    "c1 is closed as soon as it has come.": "c1 刚来就关闭了。",
+    "The loop has to change for it: run asks each descriptor who it is.":
+        "循环不得不为它改动：run 要问每个描述符是谁。",
+    "SIGTERM ends the process on the spot: nobody answers what c1 had said.":
+        "SIGTERM 让进程当场结束：c1 说的话没有人应答。",
+    "It spins: epoll_wait says that a client waits, accept4 says EMFILE, and so on.":
+        "空转：epoll_wait 说有客户端在等，accept4 说 EMFILE，如此反复。",
+    "but it does not: {what}": "但是没有：{what}",
+    "it passes": "它通过了",
+    "What it asks of the kernel meanwhile:": "其间它向内核提出的请求：",
+    "{call} ...  and here it waits": "{call} ...  它阻塞在这里",
+    "A timer takes {lines} lines in {count} places: {names}.":
+        "加一个定时器要改 {count} 处，共 {lines} 行：{names}。",
+    "In {function}:": "{function} 中：",
+    "A message costs {count} calls of epoll_ctl.": "每条消息 {count} 次 epoll_ctl。",
+    "It opened {opened} descriptors. At its end {left} of them were open.":
+        "它打开过 {opened} 个描述符，结束时还有 {left} 个没有关闭。",
+}

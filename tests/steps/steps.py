@@ -22,6 +22,7 @@ from collections.abc import Callable
 from tests import harness, trees
 from tests.compare import calls, functions, render, show
 from tests.compare import conversation as conv
+from tests.lib.words import shown
 
 HERE = pathlib.Path(__file__).resolve().parent
 FOLDER = harness.ROOT / "notes" / "steps"
@@ -179,42 +180,44 @@ def show_outcome(step: int, number: int) -> bool:
     """Is it as it should be?"""
     passes = number <= step
     verdict, wanted = ("passes", "") if passes else ("fails", FLAWS[number].reason)
-    print(f"{verdict} {number}: {title_of_conversation(number)}", flush=True)
+    print(shown(f"{verdict} {number}: {title_of_conversation(number)}"), flush=True)
     seen = failure(step, number)
     if seen == wanted:
         if seen:
-            print(show.paint(f"  {seen}", "red"))
+            print(show.paint(f"  {shown(seen)}", "red"))
         return True
-    print(f"but it does not: {seen or 'it passes'}")
+    print(shown(f"but it does not: {seen or 'it passes'}"))
     return False
 
 
 def show_calls(step: int, number: int) -> None:
     """Of the conversation that it fails."""
     seen = excerpt(step, number)
-    print("\nWhat it asks of the kernel meanwhile:")
+    print("\n" + shown("What it asks of the kernel meanwhile:"))
     render.timeline(seen)
     rests = seen.steps[-1].rests.removesuffix("(epoll)")
-    print(f"  {rests} ...  and here it waits")
+    print("  " + shown(f"{rests} ...  and here it waits"))
 
 
 def show_timer(step: int) -> None:
     changes = timer(step)
     lines = sum(change.counts()[0] for change in changes)
     names = ", ".join(change.name for change in changes).replace(functions.HEAD, "#include")
-    print(f"\nA timer takes {lines} lines in {len(changes)} places: {names}.")
+    print("\n" + shown(f"A timer takes {lines} lines in {len(changes)} places: {names}."))
     for change in changes:
         if change.name in LOOP:
-            print(f"In {change.name}:\n" + "\n".join(change.hunk()))
+            print(shown(f"In {change.name}:"), *change.hunk(), sep="\n")
 
 
 def show_traced(step: int) -> None:
     """What only strace sees."""
     if step in (TIMER - 1, TIMER):
-        print(f"\nA message costs {epoll_ctl_per_message(step):g} calls of epoll_ctl.")
+        per_message = epoll_ctl_per_message(step)
+        print("\n" + shown(f"A message costs {per_message:g} calls of epoll_ctl."))
     elif step == LAST:
         opened, left = descriptors_left(step)
-        print(f"\nIt opened {opened} descriptors. At its end {len(left)} of them were open.")
+        print("\n" + shown(f"It opened {opened} descriptors. "
+                           f"At its end {len(left)} of them were open."))
     else:
         show_calls(step, step + 1)
 
@@ -226,13 +229,14 @@ def main(arguments: list[str]) -> int:
         return 2
     step = int(arguments[0])
     source = SOURCES[step]
-    print(show.paint(f"step {step}: {title_of(source)} ({source.relative_to(harness.ROOT)}, "
-                     f"{size_of(source)} lines)\n", "bold"))
+    heading = shown(f"step {step}: {title_of(source)} ({source.relative_to(harness.ROOT)}, "
+                    f"{size_of(source)} lines)")
+    print(show.paint(heading + "\n", "bold"))
     as_it_should = [show_outcome(step, number) for number in (step, step + 1)]
     if step in (TIMER - 1, TIMER):
         show_timer(step)
     if why := harness.why_no_tracing():
-        print(f"\nno system calls: {why}")
+        print("\n" + shown(f"no system calls: {why}"))
     else:
         show_traced(step)
     return 0 if all(as_it_should) else 1
