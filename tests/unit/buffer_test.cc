@@ -73,6 +73,13 @@ TEST(Buffer, CompactsInPlace) {
   EXPECT_GE(buffer.room(1000).size(), 1000U);
   EXPECT_EQ(buffer.view(), "0123456789");
   EXPECT_EQ(buffer.view().data(), block);
+
+  Buffer large(pool);
+  large.append(std::string(40000, 'x'));
+  const char* begin = large.view().data();
+  large.consume(100);
+  EXPECT_EQ(large.room(100).size(), 100U) << "as much as there was in front";
+  EXPECT_EQ(large.view().data(), begin);
 }
 
 TEST(Buffer, GrowsAndShrinksWithItsBytes) {

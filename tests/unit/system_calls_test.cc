@@ -11,6 +11,7 @@
 #include <deque>
 #include <optional>
 
+#include "common/admission.h"
 #include "common/date.h"
 #include "common/heap_trim.h"
 #include "tests/unit/sockets.h"
@@ -165,4 +166,17 @@ TEST_F(SystemCalls, PagesGoBackWhenHalfOfManyClientsAreGone) {
   for (const std::uint64_t open : {1000, 501}) EXPECT_EQ(after(open), 0) << open;
   for (const std::uint64_t open : {500, 250, 125, 62}) EXPECT_EQ(after(open), 1) << open;
   EXPECT_EQ(after(62), 0) << "half of 125 is no storm";
+}
+
+// Fails where nobody asks for that.
+TEST_F(SystemCalls, PagesGoBackAfterTheBatch) {
+  Stats stats;
+  const Clock::time_point now = Clock::now();
+  Admission admission(stats, 1000, std::chrono::seconds(5), now);
+  for (int i = 0; i < 128; ++i) admission.entered();
+  admission.left(0);  // a batch in which they came
+  admission.left(63);
+  EXPECT_EQ(trims, 0);
+  admission.left(1);
+  EXPECT_EQ(trims, 1);
 }
