@@ -93,7 +93,8 @@ run-01 run-02 run-03 run-04 run-05:
 
 ASAN   := address,undefined
 JOBS   := $(shell nproc 2>/dev/null || echo 2)
-PYTEST := LAB_LANG=en PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1 $(PYTHON) -m pytest -p no:cacheprovider -q -rs
+PYTEST := LAB_LANG=en PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1 $(PYTHON) -m pytest -p no:cacheprovider \
+  -p tests.skips -q -rs
 # The folder of a build with the sanitizers $(1), and what builds it: $(2), or all.
 bin_of  = $(BUILD)/$(if $(1),bin-$(CXX_NAME)-$(subst $(comma),-,$(1)))
 build   = @$(MAKE) --no-print-directory -s -j$(JOBS) SAN=$(1) $(or $(2),all)

@@ -1,4 +1,5 @@
-"""Fixtures: every test that takes `start` or `server` runs once per stage.
+"""Fixtures: every test that takes `start` or `server` runs once per stage; one that takes
+`start_http`, with evhttp_server, too.
 
     --stage 02     only the stages whose name begins so (repeatable; or LAB_STAGES="01 03")
     --threads N    start every server with --threads N
@@ -52,6 +53,11 @@ def chosen_stages(config) -> list[str]:
 def pytest_generate_tests(metafunc):
     if "stage" in metafunc.fixturenames:
         metafunc.parametrize("stage", chosen_stages(metafunc.config), scope="session")
+    if "engine" in metafunc.fixturenames:
+        stages = chosen_stages(metafunc.config)
+        alone = len(stages) < len(harness.STAGES)  # what others do is not asked
+        metafunc.parametrize("engine", stages + ([] if alone else ["evhttp_server"]),
+                             scope="session")
 
 
 class TestedServer(harness.Server):
@@ -122,16 +128,27 @@ def launch(request):
         pytest.fail("\n".join([*faults, *request.node.printed]), pytrace=False)
 
 
-@pytest.fixture
-def start(stage, launch, request):
-    """start(*flags, **kwargs) -> harness.Server: the stage whose turn it is, by launch."""
+def starter(name: str, launch, config):
+    """factory(*flags, **kwargs) -> harness.Server: that one, by launch."""
     def factory(*flags, **kwargs) -> TestedServer:
-        threads = request.config.getoption("--threads")
+        threads = config.getoption("--threads")
         if threads > 1 and "--threads" not in flags:
             flags = (*flags, "--threads", str(threads))
-        return launch(stage, *flags, **kwargs)
+        return launch(name, *flags, **kwargs)
 
     return factory
+
+
+@pytest.fixture
+def start(stage, launch, request):
+    """start(*flags, **kwargs) -> harness.Server: the stage whose turn it is."""
+    return starter(stage, launch, request.config)
+
+
+@pytest.fixture
+def start_http(engine, launch, request):
+    """The same for what both of them promise, stages and evhttp_server: by the HTTP port alone."""
+    return starter(engine, launch, request.config)
 
 
 @pytest.fixture

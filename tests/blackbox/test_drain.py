@@ -134,6 +134,22 @@ def test_a_second_signal_ends_it(start, threads):
         client.close()
 
 
+@pytest.mark.threads
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_two_signals_at_once_end_it(start_http, threads):
+    """Fails where signals that are pending together count as one: whoever pressed Ctrl-C at a
+    server that init was ending, too, waits for --grace."""
+    server = start_http("--grace", "60", "--threads", threads)
+    with wire.connect(server) as client:
+        client.send(load.HELLO[:-2])  # holds a drain open
+        eventually(lambda: wire.stats(server)["connections_open"] == 2, what="it is accepted")
+        server.signal(signal.SIGSTOP)
+        server.signal(signal.SIGTERM)
+        server.signal(signal.SIGINT)
+        server.signal(signal.SIGCONT)
+        assert server.wait() == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_text_that_has_arrived_is_answered(server, number):
     """Fails where an open text stream is cut with bytes in it; on either signal."""

@@ -11,6 +11,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -39,8 +40,7 @@ def target(launch, request):
 
 @pytest.mark.parametrize("target", SERVERS, indirect=True)
 def test_against_every_server(target):
-    """Fails where the client does not go on to 127.0.0.1 after ::1, does not authenticate, or takes
-    a refusal for success."""
+    """Fails where the client does not authenticate, or takes a refusal for success."""
     done = run("-u", "lab:secret", "-d", "hello", target + "/upper")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"HELLO", b"")
     refused = run("-f", "-d", "hello", target + "/upper")
@@ -74,11 +74,17 @@ def test_against_python():
     assert (done.returncode, done.stdout) == (0, big[::-1])
 
 
+class Asked(bytes):
+    """A request, and when it had come."""
+
+    at = 0.0
+
+
 @contextlib.contextmanager
 def scripted(*answers):
     """A server that reads one request per answer, says it and closes. None: says nothing and waits;
-    "reset": resets. What it was sent stands in `requests`."""
-    requests: list[bytes] = []
+    a number: OK, so many seconds later; "reset": resets. What it was sent stands in `requests`."""
+    requests: list[Asked] = []
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(20)
     over = threading.Event()
@@ -91,8 +97,12 @@ def scripted(*answers):
                 return
             with client:
                 client.settimeout(20)
-                requests.append(read_request(client))
-                if answer is None:
+                requests.append(Asked(read_request(client)))
+                requests[-1].at = time.monotonic()
+                if isinstance(answer, float):
+                    time.sleep(answer)
+                    client.sendall(OK)
+                elif answer is None:
                     over.wait(20)
                 elif answer == "reset":
                     wire.reset_when_closed(client)
@@ -122,6 +132,7 @@ def read_request(client: socket.socket) -> bytes:
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
 
 
 @pytest.mark.parametrize("answer, status", [
@@ -148,6 +159,15 @@ def test_time_out():
     """Fails where -m is not kept, in whichever step."""
     with scripted(None) as (url, _):
         assert run("-m", "0.3", url).returncode == 28
+
+
+@pytest.mark.parametrize("limit, status", [("0.5", 28), ("10", 0)])
+def test_the_time_out_is_in_seconds(limit, status):
+    """Fails where -m strikes early, or means another unit: the answer takes a second."""
+    begin = time.monotonic()
+    with scripted(1.0) as (url, _):
+        assert run("-m", limit, url).returncode == status
+    assert status == 0 or time.monotonic() - begin >= float(limit)
 
 
 def closed_port() -> int:
@@ -197,8 +217,7 @@ def test_the_same_request_as_curl(flags, tmp_path):
 
 
 @pytest.mark.parametrize("answers, retries, status, asked", [
-    ((b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", OK), 1, 0, 2),
-    ((b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",), 0, 22, 1),
+    ((BUSY, OK), 1, 0, 2), ((BUSY,), 0, 22, 1),
     ((b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", OK), 1, 22, 1),
 ], ids=["503", "no-retry", "404"])
 def test_retry(answers, retries, status, asked):
@@ -216,6 +235,60 @@ def test_retry_of_each_status(status, again):
     with scripted(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status, OK) as (url, requests):
         assert run("-f", "--retry", 1, url).returncode == (0 if again else 22)
     assert len(requests) == 1 + again
+
+
+def test_the_pauses_between_retries():
+    """Fails where it asks again at once, or where the pause does not double: 1 s, then 2."""
+    with scripted(BUSY, BUSY, OK) as (url, requests):
+        assert run("-f", "--retry", 2, url).returncode == 0
+    first, second, third = (request.at for request in requests)
+    assert second - first >= 1 and third - second >= 2
+    assert third - second >= 1.5 * (second - first)
+
+
+def test_a_time_out_is_tried_again():
+    """Fails where --retry is for what a server says alone: curl's is for a time-out, too."""
+    with scripted(1.0, OK) as (url, requests):
+        assert run("-m", "0.5", "--retry", 1, url).returncode == 0
+    assert len(requests) == 2
+
+
+@pytest.mark.parametrize("status, exit_", [(399, 0), (400, 22)])
+def test_what_fails(status, exit_):
+    """Fails where -f takes another status than curl for the first that is an error."""
+    answer = b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n\r\nok" % status
+    with scripted(answer, answer) as (url, _):
+        assert curl("-f", url).returncode == run("-f", url).returncode == exit_
+
+
+@pytest.mark.parametrize("flags, user", [
+    (("-u", "a:b"), ""), ((), "c:d@"), (("-u", "a:b"), "c:d@"), (("-u", "a:b", "-u", "e:f"), ""),
+    (("-u", "a:b", "-H", "Authorization: own"), ""), (("-H", "Authorization: own"), "c:d@"),
+    (("-u", "a:b", "-H", "Authorization:"), ""),
+], ids=["u", "url", "u-and-url", "two", "u-and-H", "url-and-H", "H-leaves-out"])
+def test_which_credentials_win(flags, user):
+    """Fails where others are sent than curl sends, of two that are given."""
+    with scripted(OK, OK) as (url, requests):
+        place = url.replace("//", "//" + user)
+        assert curl(*flags, place).stdout == run(*flags, place).stdout == b"ok"
+    theirs, ours = (head(request)[1].get(b"authorization") for request in requests)
+    assert ours == theirs
+
+
+def test_the_longest_time_out():
+    """Fails where a million seconds are too long, or a second more is not."""
+    with scripted(OK) as (url, _):
+        assert run("-m", "1000000", url).returncode == 0
+    assert run("-m", "1000001", "http://a/").returncode == 2
+
+
+def test_help_names_each_exit_status():
+    """Fails where a program may end with a number that nobody can look up."""
+    source = (harness.ROOT / "04_bufferevent_http/command.h").read_text(encoding="utf-8")
+    codes = set(re.findall(r"^  k\w+ = (\d+),$", source, re.M))
+    shown = run("--help").stdout.decode().partition("exit status: ")[2]
+    named = set(re.findall(r"(?<!\d)(\d+)(?=,| [a-z-])", shown.replace("400 or above", "")))
+    assert len(codes) > 10 and codes == named
 
 
 @pytest.mark.parametrize("flags, status", [

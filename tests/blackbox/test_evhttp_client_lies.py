@@ -75,6 +75,14 @@ def test_is_not_fooled(name):
     assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (status, body, 1)
 
 
+@pytest.mark.parametrize("kib, good", [(299, True), (301, False)])
+def test_the_longest_head(kib, good):
+    """Fails where the limit is another one than curl's, 300 KiB."""
+    with scripted(HEAD + b"A: " + b"x" * (kib << 10) + b"\r\n" + OK[len(HEAD):]) as (url, _):
+        done = run("-m", "20", url)
+    assert (done.returncode == 0, done.stdout) == (good, b"ok" if good else b"")
+
+
 def test_a_head_without_end():
     """Fails where a head has no limit: 16 MiB of it would cost seconds and memory."""
     with scripted(HEAD + b"A: " + b"x" * (1 << 20)) as (url, _):
@@ -203,9 +211,11 @@ def test_a_user_without_a_password(launch):
 @pytest.mark.parametrize("flags", [("-d", "abc"), ()], ids=["body", "none"])
 def test_a_server_that_does_not_know_expect(flags):
     """Fails where the body is kept back until a server says 100 that never will."""
+    begin = time.monotonic()
     with scripted(OK) as (url, requests):
         done = run("-m", "15", "-H", "Expect: 100-continue", *flags, url)
         assert (done.returncode, done.stdout) == (0, b"ok")
+    assert not flags or time.monotonic() - begin >= 1, "it has a second to say it"
     assert requests[0].endswith(b"\r\n\r\n" + b"".join(flag.encode() for flag in flags[1:]))
 
 

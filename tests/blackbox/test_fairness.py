@@ -72,6 +72,22 @@ def test_small_requests_beside_a_bulk_stream_and_500_clients(plain):
     assert min(rounds) < 0.1, f"p99 of {rounds} s"
 
 
+@pytest.mark.parametrize("port", ["text", "http"])
+def test_accepting_has_a_bound(start, port):
+    """Fails on a server that accepts until nobody waits: whoever is connected waits for all of
+    them. Each turn of the loop takes 64, so 640 newcomers take ten turns at least."""
+    server = start("--threads", "1")
+    before = wire.stats(server)["loop_wakeups"]
+    server.signal(signal.SIGSTOP)
+    newcomers = [server.connect(port) for _ in range(640)]
+    server.signal(signal.SIGCONT)
+    while (seen := wire.stats(server))["connections_open"] < len(newcomers):
+        continue
+    for sock in newcomers:
+        sock.close()
+    assert seen["loop_wakeups"] - before >= 10
+
+
 @pytest.mark.parametrize("port, data", [("text", b"bulk" * 16384), ("http", load.HELLO * 2000)],
                          ids=["text", "pipelined"])
 def test_a_bulk_sender_has_one_turn_at_a_time(server, port, data):

@@ -106,23 +106,23 @@ def test_date(server):
     assert abs(sent.timestamp() - time.time()) < 30
 
 
-def test_stats(server, stage):
+def test_stats(start_http, engine):
     """Fails where a counter stands still or counts the wrong thing."""
-    with wire.connect(server) as client, wire.connect(server, "text") as text:
-        text.send(b"abc")
-        assert text.read_exactly(3) == b"ABC"
-        seen = []
-        for _ in range(2):
-            client.send(request("GET", "/stats"))
-            answer = client.read_response()
-            assert answer.headers["content-type"] == "application/json"
-            seen.append(json.loads(answer.body))
-    before, after = seen
-    assert before["stage"] == stage
+    server, asked = start_http(), request("GET", "/stats")
+    text = b"abc" if "text" in server.ports else b""
+    with wire.connect(server, "text" if text else "http") as other, wire.connect(server) as client:
+        other.send(text)
+        assert other.read_exactly(len(text)) == text.upper()
+        first, second = client.ask(asked), client.ask(asked)
+    assert first.headers["content-type"] == "application/json"
+    before, after = json.loads(first.body), json.loads(second.body)
+    assert before["stage"] == engine
     assert before["connections_open"] == before["connections_accepted"] == 2
-    assert after["requests"] == before["requests"] + 1
-    assert after["bytes_in"] == before["bytes_in"] + len(request("GET", "/stats"))
-    assert after["bytes_out"] > before["bytes_out"] >= 3
+    assert (before["requests"], after["requests"]) == (0, 1)
+    assert before["bytes_in"] == len(text + asked)
+    assert after["bytes_in"] == len(text + 2 * asked)
+    assert before["bytes_out"] == len(text)
+    assert after["bytes_out"] == len(text + first.raw)
     assert after["loop_wakeups"] > before["loop_wakeups"]
     assert 0 <= before["uptime_seconds"] < 60
 

@@ -94,17 +94,19 @@ def test_stop_and_continue(server):
     "accept4:error=ENFILE:when=1+3", "?epoll_wait,epoll_pwait,epoll_pwait2:error=EINTR:when=5+3",
     "recvfrom,readv:error=EAGAIN:when=2+3", "sendto,writev:error=EAGAIN:when=2+3",
 ])
-def test_calls_that_fail_now_and_then(plain, fault, tracing):
+def test_calls_that_fail_now_and_then(plain, fault, tmp_path, tracing):
     """Fails where one call's EINTR, EAGAIN, ECONNABORTED or ENFILE is taken for the end of the
     connection or of the server. strace makes the calls fail."""
     calls = fault.split(":")[0]
-    server = plain(wrapper=strace.command("/dev/null", calls, "-f", "-e", f"inject={fault}"))
+    log = tmp_path / "calls"
+    server = plain(wrapper=strace.command(log, calls, "-f", "-e", f"inject={fault}"))
     data = random.Random(14).randbytes(300_000)
     for _ in range(3):
         with server.connect("text") as sock:
             assert wire.stream(sock, data, 50_000, seed=15) == data.upper()
         answer = wire.exchange(server, load.HELLO + wire.request("POST", "/echo", body=data))
         assert [len(a.body) for a in wire.responses(answer)] == [13, len(data)]
+    assert log.read_text(encoding="ascii", errors="replace").count("(INJECTED)") > 1
 
 
 SERVERS = (*harness.STAGES, "evhttp_server")

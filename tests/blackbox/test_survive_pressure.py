@@ -77,6 +77,27 @@ def test_who_reads_late_gets_everything(server, kind):
     assert wire.strip_date(got) == one * count
 
 
+def test_a_large_body_is_not_kept_for_what_follows(start_http, without_sanitizers):
+    """Fails where the block of a megabyte waits with the beginning of the next request in it: eight
+    clients, half a request each, are not worth four of these."""
+    server = start_http()
+    request = wire.request("POST", "/echo", body=BODY)
+    with wire.connect(server) as first:
+        first.ask(request)
+    before = server.resident()
+    clients = [wire.connect(server) for _ in range(8)]
+    for client in clients:
+        client.send(request + load.HELLO[:20])
+        assert client.read_response().body == BODY
+    comes_to_rest(server)
+    cost = server.resident() - before
+    assert cost < 4 * MIB, f"{cost / KIB:.0f} KiB"
+    for client in clients:
+        client.send(load.HELLO[20:])
+        assert client.read_response().status == 200
+        client.close()
+
+
 def test_fin_while_output_is_stalled(start):
     """Fails on a loop that asks to be told of FIN (a level-triggered EPOLLRDHUP) and does nothing
     about it while it owes output. One large answer: its request is read to the end, so that the
@@ -97,7 +118,7 @@ def test_resumes_without_fin(server):
     with wire.connect(server, "text") as client:
         for _ in range(3):
             sent = load.stuff(client.sock, b"ab" * 32 * KIB, quiet=0.2)
-            assert client.read_exactly(sent) == (b"AB" * (sent // 2 + 1))[:sent] or sent % 2
+            assert client.read_exactly(sent) == (b"AB" * (sent // 2 + 1))[:sent]
         client.shutdown()
         client.expect_eof()
 

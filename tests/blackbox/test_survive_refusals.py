@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import time
 
 import pytest
 
 from tests.blackbox import load
+from tests.blackbox.conftest import eventually
 from tests.lib import wire
 
 MIB = 1 << 20
@@ -52,6 +55,42 @@ def test_it_listens_for_a_second(server, status):
             time.sleep(0.1)
         answers = wire.responses(client.read_to_eof())
     assert [a.status for a in answers] == [status]
+
+
+LAST = {  # what is answered with the last word
+    "refused": REFUSED[400][0],
+    "close": wire.request("GET", "/hello", "Connection: close"),
+    "1.0": wire.request("GET", "/hello", version="1.0"),
+}
+
+
+@pytest.mark.parametrize("last", LAST)
+def test_the_end_is_told_with_the_last_word(start_http, last):
+    """Fails without the half-close: the end comes when the socket is closed, a second later, and a
+    client that reads up to it waits so long. No clock: the server still has both, this client and
+    the one that asks for them."""
+    server = start_http()
+    with wire.connect(server) as client:
+        client.send(LAST[last])
+        assert len(wire.responses(client.read_to_eof())) == 1
+        assert wire.stats(server)["connections_open"] == 2
+
+
+def test_who_lingers_has_no_last_look(start_http):
+    """Fails where a client that is only listened to has the time of one that is served: the second
+    passes while the server stands still, and what came meanwhile is no reason to go on. Then it is
+    reset with that unread; a server that reads on has read all of it when it closes."""
+    server = start_http()
+    with wire.connect(server) as client:
+        client.send(REFUSED[400][0])
+        assert wire.responses(client.read_to_eof())[0].status == 400
+        server.signal(signal.SIGSTOP)
+        client.sock.sendall(b"x" * 200_000)
+        time.sleep(1.1)
+        before = server.sockets()
+        server.signal(signal.SIGCONT)
+        eventually(lambda: server.sockets() < before, what="it is closed")
+        assert client.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0, "no reset"
 
 
 def test_408_is_seen_by_a_client_that_sends_on(start):

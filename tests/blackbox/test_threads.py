@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from tests.blackbox import load
+from tests.blackbox.conftest import comes_to_rest
 from tests.lib import wire
 
 pytestmark = pytest.mark.threads
@@ -69,6 +70,13 @@ def test_max_connections_with_four_loops(start):
     where a loop without a share keeps clients waiting."""
     for limit in (2, 8):
         server = start(*THREADS, "--max-connections", str(limit))
+        wire.exchange(server, load.HELLO)  # all listen by now
+        without = server.sockets()
+        holders = [server.connect() for _ in range(3 * limit)]
+        comes_to_rest(server)
+        assert server.sockets() == without + limit
+        for sock in holders:
+            sock.close()
         guests = [load.Guest(load.HELLO) for _ in range(100)]
         with load.Crowd(server, guests) as crowd:
             crowd.run()

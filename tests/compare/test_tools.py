@@ -194,6 +194,32 @@ def test_an_exercise_that_needs_strace_is_not_known_to_be_solved(tmp_path):
     assert done.stdout.startswith(b"skipped Every client") and b"may not trace here" in done.stdout
 
 
+# ---- what is skipped -----------------------------------------------------------------------------
+
+SKIPS = "import pytest\ndef test_a():\n    pytest.skip('no such machine')\n"
+UNIT = """<testsuites><testcase name="A" classname="Unit">
+<skipped message="file:1&#x0A;no such machine"/></testcase></testsuites>"""
+
+
+@pytest.mark.parametrize("listed, status", [
+    (None, 0), ("", 1), ("{name}  no such", 0), ("{name}  other", 1), ("#{name}  no such", 1)])
+@pytest.mark.parametrize("kind", ["pytest", "unit"])
+def test_a_skip_that_is_not_expected_fails_where_that_is_asked(tmp_path, kind, listed, status):
+    """Fails where CI passes over a test that was skipped, or a student's machine must have all."""
+    (tmp_path / "test_it.py").write_text(SKIPS)
+    (tmp_path / "unit.xml").write_text(UNIT)
+    name = f"{os.path.relpath(tmp_path, harness.ROOT)}/test_it.py::test_a"
+    command = ("pytest", "-p", "no:cacheprovider", "-p", "tests.skips", tmp_path / "test_it.py")
+    if kind == "unit":
+        name, command = "Unit.A", ("tests.skips", tmp_path / "unit.xml")
+    (tmp_path / "list").write_text((listed or "").format(name=name) + "\n")
+    env = {"LAB_SKIPS": "" if listed is None else str(tmp_path / "list")}
+    done = run(sys.executable, "-B", "-m", *command, **env)
+    assert done.returncode == status, done.stdout
+    assert (f"{name}: no such machine".encode() in done.stdout + done.stderr) == bool(
+        status or kind == "unit")
+
+
 # ---- other clones --------------------------------------------------------------------------------
 
 def test_a_clone_with_autocrlf_has_the_same_bytes(tmp_path):

@@ -23,7 +23,7 @@ import shutil
 import subprocess
 import sys
 
-from tests import harness, trees
+from tests import harness, skips, trees
 from tests.exercises.clients import CannotLook, Unmet
 from tests.lib import wire
 from tests.trees import Failure
@@ -169,8 +169,11 @@ def report(jobs: dict) -> tuple[int, int]:
     for job in concurrent.futures.as_completed(jobs):
         try:
             said = job.result()
-            skipped += ": skipped, " in said
+            name, gap, why = said.partition(": skipped, ")
+            skipped += bool(gap)
             print(said, flush=True)
+            if gap and (text := skips.complaint([(f"exercise {name}", why)])):
+                raise Failure(text)
         except (Failure, OSError, subprocess.TimeoutExpired) as error:
             failed += 1
             print(f"FAILED {jobs[job]}: {error}", flush=True)

@@ -19,7 +19,7 @@ import re
 import subprocess
 import sys
 
-from tests import harness, trees
+from tests import harness, skips, trees
 from tests.lab import check, checkpoints, record, skeleton
 from tests.lab.checkpoints import Checkpoint
 from tests.lab.one import Target
@@ -55,8 +55,11 @@ def wrong(marks: list[record.Mark], passed: int) -> str:
         if mark.passed != (number < passed):
             why = next((f"{o.check}: {o.message}" for o in mark.outcomes if o.failed), "")
             return f"{mark.id} passes, and should not" if mark.passed else f"{mark.id} fails: {why}"
-        if skipped := [o.check for o in mark.outcomes if o.verdict == record.SKIPPED]:
-            print(f"  {mark.id}: skipped {', '.join(skipped)}")
+        skipped = [o for o in mark.outcomes if o.verdict == record.SKIPPED]
+        if skipped:
+            print(f"  {mark.id}: skipped {', '.join(o.check for o in skipped)}")
+        if text := skips.complaint([(f"lab {o.check}", o.message) for o in skipped]):
+            return text
     return ""
 
 

@@ -46,7 +46,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests import harness
+from tests import harness, skips
 from tests.harness import LISTENING, STAGES
 from tests.lib import cpp
 from tests.next import programs
@@ -685,6 +685,10 @@ def check(tree: Tree, run: bool, lab: bool = False) -> list[Problem]:
     paths = tree.notes()
     rendered = render_all(tree, paths, lambda path: run and is_of_the_lab(tree, path) == lab)
     problems = [problem for note in rendered.values() for problem in note.problems]
+    for path, note in rendered.items():
+        name = str(path.relative_to(tree.root))
+        problems += [Problem(name, 1, f"an output was skipped: {why}")
+                     for why in note.skipped if skips.unexpected(name, why)]
     for path in paths:
         problems += check_links(tree, path)
     return problems + check_coverage(tree) + check_answers(tree) + check_translations(tree)

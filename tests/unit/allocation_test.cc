@@ -1,11 +1,14 @@
 // Who calls malloc? A program of its own, because it replaces malloc and counts.
 
 #include <gtest/gtest.h>
+#include <malloc.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 
+#include "common/process.h"
 #include "common/session.h"
 
 extern "C" {
@@ -159,4 +162,23 @@ TEST_F(Allocation, ThePoolKeepsABoundedNumberOfBlocks) {
     for (Block& block : blocks) block = context_.pool.take(size);
     EXPECT_EQ(count.calls - before, static_cast<long>(kept));
   }
+}
+
+// Fails where malloc keeps what was large, because it has seen more of that size freed.
+TEST_F(Allocation, LargeBlocksGoStraightBack) {
+  const auto is_mapping = [](std::size_t size) {  // of its own, which free() undoes
+    const std::size_t before = mallinfo2().hblks;
+    Block block(static_cast<char*>(__libc_malloc(size)));
+    return mallinfo2().hblks == before + 1;
+  };
+  EXPECT_EXIT(
+      {
+        prepare_process();
+        for (int i = 0; i < 3; ++i) {
+          if (is_mapping(60 * 1024)) _exit(2);
+          if (!is_mapping(64 * 1024) || !is_mapping(1 << 20)) _exit(3);
+        }
+        _exit(0);
+      },
+      testing::ExitedWithCode(0), "");
 }

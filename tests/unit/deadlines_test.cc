@@ -45,7 +45,7 @@ TEST(Clock, IsNeverRoundedDown) {
   EXPECT_EQ(milliseconds_until(now + 1ns, now), 1);
   EXPECT_EQ(milliseconds_until(now + 1ms, now), 1);
   EXPECT_EQ(milliseconds_until(now + 1001us, now), 2);
-  EXPECT_GT(milliseconds_until(now + 365 * 24h, now), 1000) << "no overflow";
+  EXPECT_EQ(milliseconds_until(now + 365 * 24h, now), 86'400'000) << "a day, and no overflow";
 }
 
 TEST(Clock, ToTimevalKeepsMicroseconds) {
@@ -63,9 +63,9 @@ TEST_F(DeadlinesTest, NextIsTheEarliestOfAllStates) {
   deadlines.restart_clock(first);
   EXPECT_EQ(deadlines.next(), start + 12s) << "second's";
   EXPECT_TRUE(deadlines.linger(second));
-  EXPECT_EQ(deadlines.next(), now + kLingerTime) << "a shorter time-out, in a list behind it";
+  EXPECT_EQ(deadlines.next(), now + 1s) << "a shorter time-out, in a list behind it";
   EXPECT_TRUE(deadlines.last_look(first));
-  EXPECT_EQ(deadlines.next(), now + kLastLookTime);
+  EXPECT_EQ(deadlines.next(), now + 750ms);
   deadlines.close(first);
   deadlines.close(second);
   EXPECT_EQ(deadlines.next(), kNever);

@@ -201,6 +201,28 @@ TEST(Options, Seconds) {
   expect_refused({"--idle-timeout=0.0000001"}, "--idle-timeout");
 }
 
+// Fails where the largest or the smallest value is refused, or the next one taken.
+TEST(Options, TheEndsOfEachRange) {
+  EXPECT_EQ(parse({"--max-connections=1000000000"}).max_connections, 1'000'000'000U);
+  expect_refused({"--max-connections=1000000001"}, "--max-connections");
+  EXPECT_EQ(parse({"--max-body=1073741824"}).max_body, 1U << 30);
+  expect_refused({"--max-body=1073741825"}, "--max-body");
+  EXPECT_EQ(parse({"--threads=256"}).threads, 256U);
+  expect_refused({"--threads=257"}, "--threads");
+  EXPECT_EQ(parse({"--idle-timeout=0.001"}).idle_timeout, 1ms);
+  EXPECT_EQ(parse({"--idle-timeout=31536000"}).idle_timeout, 365 * 24h);
+  EXPECT_EQ(parse({"--heartbeat=0.001"}).heartbeat, 1ms);
+  EXPECT_EQ(parse({"--grace=0.0000005"}).grace, 1us) << "rounded";
+  for (const std::string flag : {"--idle-timeout", "--heartbeat"}) {
+    expect_refused({flag + "=0.0009999"}, flag);
+    expect_refused({flag + "=31536000.1"}, flag);
+  }
+  EXPECT_EQ(parse({"--text-port=65535"}).text_port, 65535);
+  EXPECT_EQ(parse({}, kPlain).text_port, 7001);
+  EXPECT_EQ(parse({}, kPlain).http_port, 8001);
+  EXPECT_EQ(parse({}).heartbeat, 0s);
+}
+
 TEST(Options, Words) {
   expect_refused({"--text-mode=Upper"}, "--text-mode");
   expect_refused({"--text-mode=both"}, "--text-mode");

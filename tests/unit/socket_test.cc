@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "common/check.h"
 #include "tests/unit/sockets.h"
 #include "tests/unit/support.h"
@@ -86,12 +88,25 @@ TEST(ReadSome, ReadsABoundedAmountAndKeepsNoBlockForNothing) {
   BufferPool pool;
   Buffer in(pool);
   Pair pair;
-  const std::string bytes(4 * kMostRead, 'x');
+  const std::string bytes(64 * 1024, 'x');
   ASSERT_EQ(write_some(pair.there.get(), bytes).bytes, bytes.size());
-  in.room(2 * kMostRead);  // however much room there is
-  EXPECT_EQ(read_some(pair.here.get(), in).bytes, kMostRead);
+  in.room(32 * 1024);  // however much room there is
+  EXPECT_EQ(read_some(pair.here.get(), in).bytes, 16U * 1024);
   while (read_some(pair.here.get(), in).result == IoResult::done) in.clear();
   EXPECT_EQ(in.view().data(), nullptr);
+}
+
+// Fails where a read into a buffer that is nearly full is a small one, or grows one that is not.
+TEST(ReadSome, GrowsWhatIsNearlyFull) {
+  for (const auto& [left, expected] :
+       {std::pair<std::size_t, std::size_t>(4096, 4096), {4095, 8192}}) {
+    BufferPool pool;
+    Buffer in(pool);
+    in.append(std::string(BufferPool::kBlockSize - left, 'x'));
+    Pair pair;
+    ASSERT_EQ(write_some(pair.there.get(), std::string(8192, 'y')).bytes, 8192U);
+    EXPECT_EQ(read_some(pair.here.get(), in).bytes, expected);
+  }
 }
 
 TEST(ReadSome, AResetIsAFailure) {
@@ -132,6 +147,21 @@ TEST(AcceptClient, TellsItsResultsApart) {
   EXPECT_NE(option_of(accepted.fd.get(), IPPROTO_TCP, TCP_NODELAY), 0);
   EXPECT_NE(option_of(accepted.fd.get(), SOL_SOCKET, SO_OOBINLINE), 0);
   EXPECT_EQ(accept_client(listener.get()).result, AcceptResult::none);
+}
+
+// Fails where it waits, takes one direction for the other, or does not see an end.
+TEST(IsReady, TellsWhetherACallWouldGetAnywhere) {
+  Pair pair;
+  EXPECT_FALSE(is_ready(pair.here.get(), false));
+  EXPECT_TRUE(is_ready(pair.here.get(), true));
+  ASSERT_EQ(write_some(pair.there.get(), "x").bytes, 1U);
+  EXPECT_TRUE(is_ready(pair.here.get(), false));
+  while (write_some(pair.here.get(), std::string(1 << 16, 'x')).result == IoResult::done) continue;
+  EXPECT_FALSE(is_ready(pair.here.get(), true));
+  EXPECT_FALSE(is_ready(-1, false));
+  Pair ended;
+  shutdown(ended.there.get(), SHUT_WR);
+  EXPECT_TRUE(is_ready(ended.here.get(), false));
 }
 
 TEST(AcceptClient, OutOfDescriptorsThereIsNoRoom) {
@@ -180,6 +210,19 @@ TEST(ListenOn, PicksAPort) {
   EXPECT_NE(fcntl(one.get(), F_GETFD) & FD_CLOEXEC, 0);
   EXPECT_NE(option_of(one.get(), SOL_SOCKET, SO_REUSEADDR), 0);
   EXPECT_EQ(option_of(one.get(), SOL_SOCKET, SO_REUSEPORT), 0);
+  EXPECT_EQ(option_of(one.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT), 64 * 1024);
+}
+
+// Fails where the kernel is asked for a shorter queue than it has: it cuts what is too much.
+TEST(ListenOn, AsksForALongQueue) {
+  const UniqueFd listener = listen_here();
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  check(getsockopt(listener.get(), IPPROTO_TCP, TCP_INFO, &info, &size), "getsockopt");
+  unsigned most = 0;
+  std::ifstream("/proc/sys/net/core/somaxconn") >> most;
+  ASSERT_GT(most, 0U);
+  EXPECT_EQ(info.tcpi_sacked, std::min(most, 4096U)) << "of a listening socket: its queue's length";
 }
 
 TEST(ListenOn, ATakenPortIsAnError) {

@@ -10,7 +10,8 @@ unit: deps  ## unit tests of common/ with ASan and UBSan (or the SAN= given)
 	$(call build,,allocation-run)
 
 unit-run: $(OBJ)/tests/unit/unit
-	@$(PYTHON) -m tests.harness $< --gtest_brief=1
+	@$(PYTHON) -m tests.harness $< --gtest_brief=1 --gtest_output=xml:$<.xml
+	@$(PYTHON) -m tests.skips $<.xml
 allocation-run: $(OBJ)/tests/unit/allocation
 	@$< --gtest_brief=1
 

@@ -1,0 +1,182 @@
+// What is made of each error, and what is asked of the C library how often. The calls stand here in
+// place of the C library's: they end as a test says, and else as the kernel says.
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <deque>
+#include <optional>
+
+#include "common/admission.h"
+#include "common/date.h"
+#include "common/heap_trim.h"
+#include "tests/unit/sockets.h"
+#include "tests/unit/support.h"
+
+namespace {
+
+// A call that fails with those errors, one after the other, before the kernel is asked.
+struct Script {
+  std::deque<int> errors = {};
+  int calls = 0;
+  int flags = 0;  // of the last one
+
+  bool fails(int with) {
+    ++calls;
+    flags = with;
+    if (errors.empty()) return false;
+    errno = errors.front();
+    errors.pop_front();
+    return true;
+  }
+};
+Script accepting, receiving, sending;
+std::optional<std::time_t> time_of_day;
+int trims = 0;
+
+}  // namespace
+
+extern "C" {
+int accept4(int fd, sockaddr* address, socklen_t* size, int flags) {
+  if (accepting.fails(flags)) return -1;
+  return static_cast<int>(syscall(SYS_accept4, fd, address, size, flags));
+}
+ssize_t recv(int fd, void* to, std::size_t size, int flags) {
+  return receiving.fails(flags) ? -1 : syscall(SYS_recvfrom, fd, to, size, flags, nullptr, nullptr);
+}
+ssize_t send(int fd, const void* from, std::size_t size, int flags) {
+  return sending.fails(flags) ? -1 : syscall(SYS_sendto, fd, from, size, flags, nullptr, 0);
+}
+std::time_t time(std::time_t* /*also_here*/) noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return time_of_day.value_or(now.tv_sec);
+}
+int malloc_trim(std::size_t) noexcept {
+  ++trims;
+  return 0;
+}
+}
+
+namespace {
+
+class SystemCalls : public testing::Test {
+ protected:
+  void SetUp() override {
+    accepting = receiving = sending = {};
+    time_of_day.reset();
+    trims = 0;
+  }
+
+  const UniqueFd listener_ = listen_here();
+  const UniqueFd client_ = connect_to(listener_);
+};
+
+}  // namespace
+
+// Fails where an errno is missing from the list of accept(2): one client's bad luck stops accepting
+// for 100 ms.
+TEST_F(SystemCalls, WhatIsOneClientsErrorIsNotTheNextOnes) {
+  for (const int error : {EINTR, ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET,
+                          EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH}) {
+    const UniqueFd waits = connect_to(listener_);
+    accepting = {.errors = {error}};
+    EXPECT_EQ(accept_client(listener_.get()).result, AcceptResult::client) << error;
+    EXPECT_EQ(accepting.calls, 2) << error;
+  }
+}
+
+// Fails where accepting is tried again at once although nothing has changed, or stops where nobody
+// waits.
+TEST_F(SystemCalls, AnErrorOfTheProcessIsNoRoom) {
+  for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, EACCES, EBADF, EINVAL}) {
+    accepting = {.errors = {error}};
+    EXPECT_EQ(accept_client(listener_.get()).result, AcceptResult::no_room) << error;
+    EXPECT_EQ(accepting.calls, 1) << error;
+  }
+  accepting = {.errors = {EAGAIN}};
+  EXPECT_EQ(accept_client(listener_.get()).result, AcceptResult::none);
+}
+
+// Fails where errors in a row hold the loop for ever, or fewer than 64 are too many.
+TEST_F(SystemCalls, AcceptingIsTriedSoOften) {
+  accepting.errors.assign(63, EINTR);
+  EXPECT_EQ(accept_client(listener_.get()).result, AcceptResult::client);
+  const UniqueFd another = connect_to(listener_);
+  accepting = {};
+  accepting.errors.assign(1000, EINTR);
+  EXPECT_EQ(accept_client(listener_.get()).result, AcceptResult::no_room);
+  EXPECT_EQ(accepting.calls, 64);
+}
+
+// Fails where a signal ends a connection, or an error of the connection is waited out.
+TEST_F(SystemCalls, ReadingAndWritingTellErrorsApart) {
+  const Accepted server = accept_client(listener_.get());
+  BufferPool pool;
+  Buffer in(pool);
+  sending = {.errors = {EINTR, EINTR}};
+  EXPECT_EQ(write_some(client_.get(), "abc").bytes, 3U);
+  EXPECT_EQ(sending.calls, 3);
+  EXPECT_EQ(sending.flags, MSG_NOSIGNAL);
+  receiving = {.errors = {EINTR, EINTR}};
+  EXPECT_EQ(read_some(server.fd.get(), in).bytes, 3U);
+  EXPECT_EQ(receiving.calls, 3);
+  for (const int error : {EAGAIN, ECONNRESET, ETIMEDOUT, EPIPE, EHOSTUNREACH, ENOTCONN}) {
+    const auto expected = error == EAGAIN ? IoResult::again : IoResult::failed;
+    receiving.errors = sending.errors = {error};
+    EXPECT_EQ(read_some(server.fd.get(), in).result, expected) << error;
+    EXPECT_EQ(write_some(client_.get(), "abc").result, expected) << error;
+  }
+  EXPECT_EQ(in.view(), "abc");
+}
+
+// Fails where the line is formatted once and never again, or what is not its second is in it.
+TEST_F(SystemCalls, TheDateIsThatOfTheSecond) {
+  Date date;
+  for (const auto& [second, line] :
+       {std::pair<std::time_t, std::string_view>(0, "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"),
+        {784111777, "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"},
+        {784111778, "Date: Sun, 06 Nov 1994 08:49:38 GMT\r\n"},
+        {784111777, "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"}}) {  // the clock may be set back
+    time_of_day = second;
+    EXPECT_EQ(date.line(), line);
+    EXPECT_EQ(date.line(), line);
+  }
+}
+
+// Fails where pages are given back for a few clients, for each that leaves, or never.
+TEST_F(SystemCalls, PagesGoBackWhenHalfOfManyClientsAreGone) {
+  HeapTrim heap;
+  const auto after = [&heap](std::uint64_t open) {
+    const int before = trims;
+    heap.after_batch(open);
+    return trims - before;
+  };
+  for (const std::uint64_t open : {0, 127, 0, 0}) EXPECT_EQ(after(open), 0) << "a few";
+  HeapTrim many;
+  heap = many;
+  for (const std::uint64_t open : {10, 128, 65}) EXPECT_EQ(after(open), 0) << open;
+  EXPECT_EQ(after(64), 1) << "half of 128";
+  EXPECT_EQ(after(64), 1) << "once more: libevent frees in the turn after";
+  for (const std::uint64_t open : {64, 32, 0}) EXPECT_EQ(after(open), 0) << "few, from now on";
+  for (const std::uint64_t open : {1000, 501}) EXPECT_EQ(after(open), 0) << open;
+  for (const std::uint64_t open : {500, 250, 125, 62}) EXPECT_EQ(after(open), 1) << open;
+  EXPECT_EQ(after(62), 0) << "half of 125 is no storm";
+}
+
+// Fails where nobody asks for that.
+TEST_F(SystemCalls, PagesGoBackAfterTheBatch) {
+  Stats stats;
+  const Clock::time_point now = Clock::now();
+  Admission admission(stats, 1000, std::chrono::seconds(5), now);
+  for (int i = 0; i < 128; ++i) admission.entered();
+  admission.left(0);  // a batch in which they came
+  admission.left(63);
+  EXPECT_EQ(trims, 0);
+  admission.left(1);
+  EXPECT_EQ(trims, 1);
+}
