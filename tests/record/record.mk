@@ -1,4 +1,4 @@
-# Recordings of conversations, for the player: what a server does, step by step.
+# Recordings of conversations: what a server does, step by step.
 #
 #   make record STAGE=02-eager CONV=keepalive         one of them; STAGE is one of `make recorded`
 #   make record STAGE=02 CONV=keepalive DIR=~/lab     the server.cc in a folder of one's own

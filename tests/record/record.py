@@ -28,7 +28,7 @@ import tempfile
 
 from tests import harness, trees
 from tests.compare import conversation as conv, play
-from tests.record import marks, player, steps
+from tests.record import marks, steps, tap
 
 FOLDER = pathlib.Path("build") / "record"  # of the build with which recordings are made
 LIBRARY = harness.ROOT / FOLDER / "recorder.so"
@@ -141,16 +141,16 @@ def record(target: Target, conversation: conv.Conversation) -> tuple[dict, bool]
     program = marks.Program.of(target.path)
     patience = play.EVHTTP_PATIENCE if target.name == play.EVHTTP else conv.PATIENCE
     with tempfile.TemporaryDirectory(prefix="record-") as folder:
-        tap = player.Tap(pathlib.Path(folder) / "tap", program, conversation)
-        env = {"LD_PRELOAD": str(LIBRARY), "LAB_RECORD": str(tap.path)}
+        ear = tap.Tap(pathlib.Path(folder) / "tap", program, conversation)
+        env = {"LD_PRELOAD": str(LIBRARY), "LAB_RECORD": str(ear.path)}
         files = conversation.files
         if files:  # the library's own descriptor comes behind them
             env["LAB_RECORD_FILES"] = str(files)
-        with tap, harness.Server(str(target.path), *conversation.flags, *target.flags,
+        with ear, harness.Server(str(target.path), *conversation.flags, *target.flags,
                                  ports=target.ports(conversation), env=env,
                                  preexec=conv.limit_files(files and files + 1)) as server:
-            seen = player.Stepper(server, conversation, tap, patience).play()
-    recording = tap.recording
+            seen = tap.Stepper(server, conversation, ear, patience).play()
+    recording = ear.recording
     recorded = {
         "format": FORMAT, "server": target.name, "title": target.title, "stage": target.stage,
         "broken": target.broken, "conversation": conversation.name, "one_run": recording.bulk,
@@ -172,7 +172,7 @@ def write(target: Target, conversation: conv.Conversation, folder: pathlib.Path)
     """What went wrong."""
     try:
         recorded, same = record(target, conversation)
-    except (harness.StartError, player.NotRecorded) as why:
+    except (harness.StartError, tap.NotRecorded) as why:
         return f"{target.name}, {conversation.name}: {why}"
     text = json.dumps(recorded, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     (folder / target.file_for(conversation)).write_text(text + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ import pytest
 
 from tests import harness
 from tests.compare import calls, conversation as conv, play
-from tests.record import player, record, steps
+from tests.record import record, steps, tap
 
 RECORDINGS = harness.ROOT / "build" / "recordings"
 STAGES = ("01", "02", "03", "04")
@@ -274,8 +274,8 @@ def test_a_server_of_ones_own_is_recorded(tmp_path):
 
 def test_a_server_that_spins_is_given_up(monkeypatch):
     """Fails where such a recording grows until the memory is full."""
-    monkeypatch.setattr(player, "MOST_STEPS", 50)
-    with pytest.raises(player.NotRecorded, match="does it spin"):
+    monkeypatch.setattr(tap, "MOST_STEPS", 50)
+    with pytest.raises(tap.NotRecorded, match="does it spin"):
         record.record(target_of("02"), steps.find("keepalive"))
 
 

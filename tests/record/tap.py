@@ -20,7 +20,8 @@ from tests.record import marks, state, steps
 
 SECOND = 10**9
 MOST_STEPS = 20_000
-SMALL_WINDOW = 4096
+PATIENCE = 20.0  # for what comes at once where the machine has time
+SMALL_WINDOW = 4096  # what the kernel of a client takes that does not read
 
 
 class NotRecorded(Exception):
@@ -81,7 +82,7 @@ class Tap(threading.Thread):
                 self.socket.close()
 
     def serve(self) -> None:
-        self.listener.settimeout(20)
+        self.listener.settimeout(PATIENCE)
         self.socket, _ = self.listener.accept()
         self.pid = struct.unpack("3i", self.socket.getsockopt(
             socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
@@ -97,7 +98,7 @@ class Tap(threading.Thread):
                 if not said:
                     return
                 if said.startswith(b"W") and not self.begun:
-                    self.heard.wait_for(lambda: self.names.ports, 20)
+                    self.heard.wait_for(lambda: self.names.ports, PATIENCE)
                 mark = marks.Mark.read(said.decode(errors="replace"), self.program)
                 self.clock = mark.clock
                 self.take(mark)
@@ -174,7 +175,7 @@ class Tap(threading.Thread):
         with self.lock:
             self.names.ports.update({str(port): f"{name}-listener" for name, port in ports.items()})
             self.heard.notify_all()
-            self.heard.wait_for(lambda: self.begun or self.gone, 20)
+            self.heard.wait_for(lambda: self.begun or self.gone, PATIENCE)
 
     def asleep(self) -> bool:
         with self.lock:
@@ -198,7 +199,7 @@ class Tap(threading.Thread):
                 return
             if not self.gone:
                 self.socket.send(b"R")
-            self.heard.wait_for(lambda: not self.pending or self.gone, 5)
+            self.heard.wait_for(lambda: not self.pending or self.gone, PATIENCE)
             if self.pending:  # the server has ended
                 self.pending = False
                 ended = {"conns": [], "tree": [], "sockets": [], "ready": []}
@@ -213,7 +214,7 @@ class Tap(threading.Thread):
             due = 0 < self.deadline <= until
             target = self.deadline if due else max(self.clock, until)
             self.socket.send(f"T{target}".encode())
-            self.heard.wait_for(lambda: self.clock == target or self.gone, 5)
+            self.heard.wait_for(lambda: self.clock == target or self.gone, PATIENCE)
             return due
 
     def hang_up(self) -> None:
