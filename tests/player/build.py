@@ -142,7 +142,7 @@ def title(name: str) -> str:
 # ---- sources -------------------------------------------------------------------------------------
 
 def sources(recordings: list[dict]) -> dict[str, list[str]]:
-    """The lines of each file that a function is in, and of those that a server has in another way."""
+    """The lines of each file with a function in it; SERVER:FILE where a server has its own."""
     files = {function["file"] for recording in recordings for function in recording["functions"]}
     found = {name: lines(harness.ROOT / name) for name in sorted(files)
              if (harness.ROOT / name).is_file()}

@@ -1,4 +1,4 @@
-"""Two recordings made by hand, small enough to know each row of: one line of text, in stages 1 and 2.
+"""Two recordings made by hand, small enough to know each row of: a line of text, stages 1 and 2.
 
 Stage 2 asks for EPOLLOUT before it answers; that is the difference between them.
 """
