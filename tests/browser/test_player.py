@@ -112,8 +112,8 @@ def test_a_link_names_an_event(open_page, by_hand):
     page = open_page(by_hand + PLACE + "&at=c1-first-out")
     assert all("sendto(c1) = 6" in text for text in now(page))
     page.press(Keys.ARROW_RIGHT)
+    page.wait(lambda: page.run("return location.hash").endswith("at=c1-first-out~1"), "the address")
     address, shown = page.run("return location.hash"), now(page)
-    assert address.endswith("at=c1-first-out~1")
     page.driver.refresh()
     page.wait(lambda: page.run("return document.documentElement.dataset.ready"), "the player")
     assert now(page) == shown and page.run("return location.hash") == address

@@ -6,7 +6,7 @@
 // side does not move in it).
 
 const SOURCE_LINES = 9; // odd: the current one is in the middle
-const CALLS_SHOWN = 60;
+const CALLS_SHOWN = 24;
 const TOKENS = new RegExp([
   /(?<comment>\/\/.*)/, /(?<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|<[\w/.]+>$)/,
   /(?<keyword>\b(?:auto|bool|break|case|class|const|constexpr|continue|default|do|else|enum|false|for|if|inline|int|namespace|noexcept|nullptr|operator|private|public|return|static|struct|switch|this|true|using|void|while)\b|^\s*#\w+)/,
@@ -73,24 +73,24 @@ function drawReady(view) {
 /** Bytes on a logarithmic scale: a request of 34 is to be seen beside a mebibyte. */
 function bar(bytes, most, how = "") {
   const width = bytes ? Math.max(4, 100 * Math.log2(1 + bytes) / Math.log2(1 + most)) : 0;
-  return `<span class="bar ${how}"><i style="width:${width.toFixed(1)}%"></i></span>`
-    + `<span class="count">${number(bytes)}</span>`;
+  return `<span class="bytes ${how}"><span class="bar"><i style="width:${width.toFixed(1)}%"></i>`
+    + `</span><span class="count">${number(bytes)}</span></span>`;
 }
 
 function drawBars(view, key, fields) {
   const rows = compared(view, key).map((each) => {
     const cells = fields.map(([field, direction]) =>
       `<td class="${each.was?.[field] === each[field] ? "" : "moved"}">`
-      + `${bar(each[field], view.most, direction)}</td>`);
+      + `${bar(each[field] ?? 0, view.most, direction)}</td>`);
     return `<tr class="${each.how}"><th scope="row">${who(each.who)}</th>${cells.join("")}</tr>`;
   });
   const heads = fields.map(([, , title]) => `<th scope="col">${esc(t(title))}</th>`).join("");
   return `${heading(view, key, key)}<table class="bars"><thead><tr><td></td>${heads}</tr></thead>`
-    + `<tbody>${rows.join("") || `<tr><td colspan="3">${nothing()}</td></tr>`}</tbody></table>`;
+    + `<tbody>${rows.join("") || `<tr><td colspan="${fields.length + 1}">${nothing()}</td></tr>`}</tbody></table>`;
 }
 
-const drawSockets = (view) =>
-  drawBars(view, "sockets", [["in", "right", "to-server"], ["out", "left", "to-client"]]);
+const drawSockets = (view) => drawBars(view, "sockets", [
+  ["in", "right", "to-server"], ["out", "left", "to-client"], ["unread", "left", "at-client"]]);
 
 // ---- process -------------------------------------------------------------------------------------
 
@@ -116,44 +116,44 @@ function drawSource(view) {
     return `<span class="line${here ? " here" : ""}"${here ? ' aria-current="true"' : ""}>`
       + `<span class="n">${first + at + 1}</span>${coloured(line) || " "}</span>`;
   });
-  return `<div class="place"><ol class="crumbs" aria-label="${esc(t("stack"))}">${crumbs}</ol>`
-    + `<span class="file">${esc(step.where.file)}:${step.line}</span></div>`
+  return `<div class="file">${esc(step.where.file)}:${step.line}</div>`
+    + `<ol class="crumbs" aria-label="${esc(t("stack"))}">${crumbs}</ol>`
     + `<pre class="source" tabindex="0" aria-label="${esc(t("source"))}">${lines.join("")}</pre>`;
 }
 
+/** A row for each connection; where libevent has buffers for it, they stand in the same row. */
 function drawConnections(view) {
+  const buffers = view.recording.has.has("bufs") ? ["input", "output"] : [];
+  const held = new Map(compared(view, "bufs").map((each) => [each.who, each]));
   const rows = compared(view, "conns").map((each) => {
-    const moved = (field) => (each.was?.[field] === each[field] ? "" : "moved");
+    const cell = (now, field, html) =>
+      `<td class="${now?.was?.[field] === now?.[field] ? "" : "moved"}">${html}</td>`;
     const clock = each.ends ? t("clock", { list: word("list", each.list), ends: each.ends })
       : word("list", each.list);
+    const buffer = held.get(each.who);
+    const bars = buffers.map((field) =>
+      cell(buffer, field, bar(buffer?.[field] ?? 0, view.most, field === "input" ? "" : "left")));
     return `<tr class="${each.how}"><th scope="row">${who(each.who)}</th>`
-      + `<td class="${moved("state")}">${esc(word("state", each.state))}</td>`
-      + `<td class="${moved("owed")}">${bar(each.owed, view.most, "left")}</td>`
-      + `<td class="${moved("list")}">${esc(clock)}</td></tr>`;
+      + cell(each, "state", esc(word("state", each.state)))
+      + cell(each, "owed", bar(each.owed, view.most, "left"))
+      + `${bars.join("")}${cell(each, "list", esc(clock))}</tr>`;
   });
-  const heads = ["state", "owed", "clock-head"].map((key) => `<th scope="col">${esc(t(key))}</th>`);
+  const heads = ["state", "owed", ...buffers, "clock-head"]
+    .map((key) => `<th scope="col">${esc(t(key))}</th>`);
   return `<table class="conns"><thead><tr><th scope="col">${heading(view, "conns", "conns")}</th>`
-    + `${heads.join("")}</tr></thead>`
-    + `<tbody>${rows.join("") || `<tr><td colspan="4">${nothing()}</td></tr>`}</tbody></table>`;
+    + `${heads.join("")}</tr></thead><tbody>${rows.join("")
+      || `<tr><td colspan="${heads.length + 1}">${nothing()}</td></tr>`}</tbody></table>`;
 }
 
 /** A word of the recording's own: translated where the table has it. */
 const word = (kind, value) => contents.texts[language][`${kind}-${value}`] ?? value ?? "";
 
-function drawLibrary(view) {
-  let html = "";
-  if (view.recording.has.has("events")) {
-    const items = compared(view, "events").map((each) => `<li class="${each.how}">${who(each.who)} `
-      + `<code>${esc(each.what)}</code> <span class="status ${esc(each.status)}">`
-      + `${esc(word("status", each.status))}</span></li>`);
-    html += `<div>${heading(view, "events", "events")}<ul class="events">`
-      + `${items.join("") || nothing()}</ul></div>`;
-  }
-  if (view.recording.has.has("bufs")) {
-    const bars = drawBars(view, "bufs", [["input", "right", "input"], ["output", "left", "output"]]);
-    html += `<div>${bars}</div>`;
-  }
-  return html;
+function drawEvents(view) {
+  if (!view.recording.has.has("events")) return "";
+  const items = compared(view, "events").map((each) => `<li class="${each.how}">${who(each.who)} `
+    + `<code>${esc(each.what.replaceAll("EV_", ""))}</code> `
+    + `<span class="status ${esc(each.status)}">${esc(word("status", each.status))}</span></li>`);
+  return `${heading(view, "events", "events")}<ul class="events">${items.join("") || nothing()}</ul>`;
 }
 
 // ---- calls ---------------------------------------------------------------------------------------
@@ -178,8 +178,8 @@ function drawCalls(view) {
   const hidden = Math.max(0, calls.length - CALLS_SHOWN);
   const before = hidden ? `<li class="part">${esc(t("hidden", { count: number(hidden) }))}</li>` : "";
   return `<h3>${esc(t("calls"))}</h3><p class="per-request">${drawCount(view)}</p>`
-    + `<ol class="calls" tabindex="0" aria-label="${esc(t("calls"))}">`
-    + `${before}${html || `<li>${nothing()}</li>`}</ol>`;
+    + `<div class="calls" tabindex="0"><ol aria-label="${esc(t("calls"))}">`
+    + `${before}${html || `<li>${nothing()}</li>`}</ol></div>`;
 }
 
 const requestsIn = (client) => client.reduce((sum, step) => sum + (step.requests ?? 0), 0);
@@ -200,21 +200,20 @@ function drawCount({ calls, client, step, recording }) {
   const requests = requestsIn(client.slice(0, step.client + 1));
   const counted = calls.filter((each) => sends(each.client)).length;
   const mean = requests && !recording.oneRun
-    ? ` <b>${esc(t("mean", { mean: (counted / requests).toFixed(2), requests }))}</b>` : "";
-  return `${esc(t("since", { step: translated(client[since].text), count: number(count) }))}`
-    + `${list ? ` <code>${esc(list)}</code>` : ""}${mean}`;
+    ? `<b>${esc(t("mean", { mean: (counted / requests).toFixed(2), requests }))}</b> ` : "";
+  return `${mean}${esc(t("since", { step: translated(client[since].text), count: number(count) }))}`
+    + `${list ? ` <code>${esc(list)}</code>` : ""}`;
 }
 
 // ---- what happens now ----------------------------------------------------------------------------
 
 /** As a sentence, for the head of the column and for who listens instead of looking. */
 function happening({ step, client }) {
-  if (step.kind === "call") {
+  if (step.call) {
     const gloss = translated(step.call.gloss);
     return `${callText(step.call)}${gloss ? ` – ${gloss}` : ""}`;
   }
   if (step.kind === "enter") return t("enters", { name: step.where.name });
-  if (step.kind === "wait") return t("sleeps");
   return t("client-did", { step: translated(client[step.client]?.text ?? "") });
 }
 
@@ -224,7 +223,7 @@ function drawNow(view) {
   const marked = moved && mark !== " "
     ? `<span class="mark" title="${esc(t(`mark-${mark}`))}">${esc(mark)}</span>` : "";
   if (!moved) return `<span class="kind">${esc(t("stays"))}</span><small>${esc(t("stays-why"))}</small>`;
-  if (step.kind !== "call") {
+  if (!step.call) {
     return `${kind}${marked}<span class="what">${esc(happening({ step, client }))}</span>`;
   }
   return `${kind}${marked}<span class="what">${callHtml(step.call)}</span>`
@@ -243,7 +242,7 @@ const place = (row, count) => `${(100 * row / Math.max(1, count - 1)).toFixed(2)
 
 /** A line per client over the scrubber; drawn once for two recordings. */
 function drawLanes(client, rows, starts) {
-  const lanes = [...new Set(client.map((step) => step.who || "server"))];
+  const lanes = [...new Set(client.map((step) => step.who || "server"))].sort();
   const height = 1.5; // rem, of a lane; SVG takes percent along and rem down
   const lines = lanes.map((name, at) => {
     const y = `${(at + 0.5) * height}rem`;

@@ -11,7 +11,7 @@ let chosen = { conv: "", a: "", b: "" };
 let recordings = [], sources = [], calls = [[], []], stepRows = [[], []], rows = [], starts = [];
 let most = 1;
 let at = 0;
-let playing = 0; // the timer
+let playing = 0, writing = 0; // timers: of the next step, of the address
 let question = null;
 let asked = new Set();
 
@@ -81,23 +81,27 @@ async function sourcesOf({ server, steps }) {
 }
 
 const bytesIn = ({ sockets = [], conns = [], bufs = [] }) => [
-  ...sockets.flatMap((each) => [each.in, each.out]), ...conns.map((each) => each.owed),
+  ...sockets.flatMap((each) => [each.in, each.out, each.unread ?? 0]), ...conns.map((each) => each.owed),
   ...bufs.flatMap((each) => [each.input, each.output])];
 
 /** The most bytes anywhere: the whole length of a bar. */
 const largest = () => Math.max(1, ...recordings.flatMap(({ steps }) =>
   steps.map(({ state }) => Math.max(0, ...bytesIn(state)))));
 
+/** Characters of the longest call stack. */
+const deepest = () => Math.max(...recordings.flatMap(({ steps }) => steps.map(({ stack }) =>
+  stack.reduce((sum, each) => sum + each.name.length + 3, 0))));
+
 /** Regions keep their height, so that nothing jumps while one steps. */
 function prepare() {
   const longest = (key) => Math.max(1, ...recordings.flatMap(({ steps }) =>
     steps.map(({ state }) => state[key]?.length ?? 0)));
-  for (const key of ["tree", "sockets", "conns", "events", "bufs"]) {
+  for (const key of ["tree", "sockets", "conns", "events"]) {
     $("pair").style.setProperty(`--${key}`, Math.min(8, longest(key)));
   }
   $("pair").style.setProperty("--lines", SOURCE_LINES);
-  const library = recordings.some(({ has }) => has.has("events") || has.has("bufs"));
-  $("pair").classList.toggle("with-library", library);
+  $("pair").style.setProperty("--crumbs", deepest() * 8 > $("pair").clientWidth / 2 ? 2 : 1);
+  $("pair").classList.toggle("with-library", recordings.some(({ has }) => has.has("events")));
   const lanes = drawLanes(recordings[0].client, rows, starts);
   $("names").innerHTML = lanes.names;
   $("lanes").innerHTML = lanes.svg;
@@ -149,15 +153,24 @@ function countUpTo(list, index) {
 function partedKeys(mine, theirs) {
   const seen = {
     tree: (leaf) => [leaf.who, leaf.events], conns: (each) => [each.who, each.state, each.owed],
-    sockets: (each) => [each.who, each.in, each.out], ready: (each) => [each.who, each.events] };
+    sockets: (each) => [each.who, each.in, each.out + (each.unread ?? 0)], ready: (each) => [each.who, each.events] };
   return Object.keys(seen).filter((key) => mine[key] && theirs[key]
     && JSON.stringify(mine[key].map(seen[key]).sort())
       !== JSON.stringify(theirs[key].map(seen[key]).sort()));
 }
 
 const REGIONS = { now: drawNow, tree: drawTree, ready: drawReady, sockets: drawSockets,
-                  source: drawSource, conns: drawConnections, library: drawLibrary,
+                  source: drawSource, conns: drawConnections, events: drawEvents,
                   calls: drawCalls };
+
+const shown = new Map();
+
+/** Most steps leave most regions as they are; to lay those out again is what would cost time. */
+function put(id, html) {
+  if (shown.get(id) === html) return;
+  shown.set(id, html);
+  $(id).innerHTML = html;
+}
 
 /** Draws row `to`; the address follows, so that what is copied leads back here. */
 function go(to, quiet = false) {
@@ -166,11 +179,9 @@ function go(to, quiet = false) {
   const views = [0, 1].map((side) => viewOf(side, row));
   for (const [side, view] of views.entries()) {
     for (const [name, draw] of Object.entries(REGIONS)) {
-      $(`${name}-${SIDES[side]}`).innerHTML = draw(view);
+      put(`${name}-${SIDES[side]}`, draw(view));
     }
     $(`now-${SIDES[side]}`).classList.toggle("still", !view.moved);
-    const list = $(`calls-${SIDES[side]}`).querySelector(".calls");
-    list.scrollTop = list.scrollHeight;
   }
   $("client").innerHTML = drawClient(recordings[0].client, row.client);
   $("cursor").style.insetInlineStart = place(at, rows.length);
@@ -180,11 +191,12 @@ function go(to, quiet = false) {
   $("at").setAttribute("aria-valuetext", said);
   $("step").textContent = t("step", { at: number(at + 1), count: number(rows.length) });
   $("live").textContent = playing ? "" : said;
-  setAddress();
+  writing ||= setTimeout(setAddress, 300); // browsers refuse more than a few addresses a second
   if (!quiet) notice([]);
 }
 
 function setAddress() {
+  writing = 0;
   const place = placeName(at);
   const parts = { ...chosen, ...(place && { at: place }) };
   const hash = Object.entries(parts).map(([key, value]) =>
@@ -200,8 +212,9 @@ function notice(lines) {
 /** What is special about a recording. */
 function showNotes() {
   for (const [side, recording] of recordings.entries()) {
-    $(`about-${SIDES[side]}`).textContent = [recording.broken && brokenOf(recording),
-      recording.oneRun && t("one-run")].filter(Boolean).join(" ");
+    $(`about-${SIDES[side]}`).textContent = recording.broken ? brokenOf(recording)
+      : recording.oneRun ? t("one-run") : "";
+    $(`about-${SIDES[side]}`).className = recording.broken ? "bad" : "";
   }
 }
 
@@ -347,7 +360,7 @@ function onKey(event) {
   const action = KEYS[key];
   const own = target.matches("select") || $("keys").open && key !== "?"
     || key === " " && target.matches("button")
-    || key.startsWith("Arrow") && !/Left|Right/.test(key) && target.matches("pre, ol");
+    || key.startsWith("Arrow") && !/Left|Right/.test(key) && target.matches("pre, .calls");
   if (!action || own) return;
   event.preventDefault();
   act(action);
