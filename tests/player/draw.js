@@ -184,8 +184,9 @@ function drawCalls(view) {
 
 const requestsIn = (client) => client.reduce((sum, step) => sum + (step.requests ?? 0), 0);
 
-/** Calls since a client last sent something, by name, and the mean of all requests so far: of the
- * calls in the steps in which a client sends, as `make diff` counts. */
+/** Calls since a client last sent something, by name, and the mean of the requests before: of the
+ * calls in the steps in which a client sends, as `make diff` counts. The client's step that is under
+ * way does not count yet. */
 function drawCount({ calls, client, step, recording }) {
   const sends = (at) => Boolean(client[at]?.sends);
   let since = step.client;
@@ -197,12 +198,12 @@ function drawCount({ calls, client, step, recording }) {
   }
   const count = [...kinds.values()].reduce((sum, each) => sum + each, 0);
   const list = [...kinds].sort().map(([name, times]) => `${name} ${times}`).join(", ");
-  const requests = requestsIn(client.slice(0, step.client + 1));
-  const counted = calls.filter((each) => sends(each.client)).length;
+  const requests = requestsIn(client.slice(0, step.client));
+  const counted = calls.filter((each) => each.client < step.client && sends(each.client)).length;
   const mean = requests && !recording.oneRun
     ? `<b>${esc(t("mean", { mean: (counted / requests).toFixed(2), requests }))}</b> ` : "";
-  return `${mean}${esc(t("since", { step: translated(client[since].text), count: number(count) }))}`
-    + `${list ? ` <code>${esc(list)}</code>` : ""}`;
+  return `${mean}${list ? `<code>${esc(list)}</code> ` : ""}`
+    + esc(t("since", { step: translated(client[since].text), count: number(count) }));
 }
 
 // ---- what happens now ----------------------------------------------------------------------------

@@ -45,7 +45,7 @@ function fillChoosers() {
   for (const side of SIDES) {
     $(side).innerHTML = options(conversationOf(chosen.conv).servers.map((server) => {
       const { title, broken } = contents.servers[server];
-      return [server, broken ? t("broken", { server }) : `${server}: ${title}`];
+      return [server, broken ? t("broken", { title }) : title];
     }), chosen[side]);
   }
 }
@@ -248,9 +248,15 @@ const ACTIONS = {
   help: () => ($("keys").open ? $("keys").close() : $("keys").showModal()),
 };
 
-const KEYS = { ArrowRight: "next", ArrowLeft: "back", ArrowDown: "event", ArrowUp: "event-back",
-               d: "difference", D: "difference-back", " ": "play", "+": "faster", "-": "slower",
-               Home: "first", End: "last", p: "predict", b: "big", l: "language", "?": "help" };
+// What `?` shows and a button's title names; the keys of an action, and what it is called.
+const KEYS = { next: ["→", "ArrowRight"], back: ["←", "ArrowLeft"],
+               event: ["↓", "ArrowDown"], "event-back": ["↑", "ArrowUp"],
+               difference: ["d", "d"], "difference-back": ["D", "D"],
+               first: ["Home", "Home"], last: ["End", "End"], play: ["Space", " "],
+               faster: ["+", "+"], slower: ["−", "-"], predict: ["p", "p"], big: ["b", "b"],
+               language: ["l", "l"], help: ["?", "?"] };
+const ACTION_OF = Object.fromEntries(Object.entries(KEYS).map(([name, [, key]]) => [key, name]));
+const keysOf = (action) => KEYS[action]?.[0] ?? "";
 
 function act(name) {
   if (playing && name !== "play" && !["faster", "slower", "big", "language"].includes(name)) stop();
@@ -293,16 +299,11 @@ function changeLanguage(to) {
   go(at);
 }
 
-const KEY_ROWS = [["→", "next"], ["←", "back"], ["↓ ↑", "event-key"], ["d D", "difference-key"],
-                  ["Home End", "ends"], ["Space", "play-key"], ["+ −", "speed"],
-                  ["p", "predict-key"], ["1–9 Esc", "answer"], ["b", "big"],
-                  ["l", "language-key"], ["?", "help"]];
-
 function speak(to) {
   setLanguage(to);
-  $("keys").querySelector("dl").innerHTML = KEY_ROWS.map(([keys, key]) =>
-    `<dt>${keys.split(" ").map((each) => `<kbd>${each}</kbd>`).join(" ")}</dt>`
-    + `<dd>${esc(t(key))}</dd>`).join("");
+  const rows = Object.keys(KEYS).map((name) => [keysOf(name), `do-${name}`]);
+  $("keys").querySelector("dl").innerHTML = [...rows, ["1–9", "answer"], ["Esc", "pass"]]
+    .map(([key, text]) => `<dt><kbd>${key}</kbd></dt><dd>${esc(t(text))}</dd>`).join("");
   fillChoosers();
   prepare();
   showNotes();
@@ -357,7 +358,7 @@ function onKey(event) {
   const { target, key } = event;
   if (question && /^[1-9]$/.test(key)) return answered(Number(key) - 1);
   if (question && key === "Escape") return answered(null);
-  const action = KEYS[key];
+  const action = ACTION_OF[key];
   const own = target.matches("select") || $("keys").open && key !== "?"
     || key === " " && target.matches("button")
     || key.startsWith("Arrow") && !/Left|Right/.test(key) && target.matches("pre, .calls");

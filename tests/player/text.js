@@ -45,7 +45,8 @@ function setLanguage(chosen) {
   document.title = t("title");
   for (const each of document.querySelectorAll("[data-t]")) each.textContent = t(each.dataset.t);
   for (const each of document.querySelectorAll("[data-title]")) {
-    each.title = t(each.dataset.title);
-    if (!each.dataset.t) each.ariaLabel = t(each.dataset.title);
+    const keys = keysOf(each.dataset.act);
+    each.title = t(each.dataset.title) + (keys && ` (${keys})`);
+    if (!each.textContent.trim()) each.ariaLabel = t(each.dataset.title);
   }
 }
