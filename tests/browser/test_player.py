@@ -173,3 +173,87 @@ def test_no_sideways_scrolling(open_page, by_hand, width, dark):
         assert page.sideways() == 0
     ground = page.run("return getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", ground)[:3])) < 3 * 128) == dark
+
+
+# ---- all recordings ------------------------------------------------------------------------------
+
+LARGEST = "#conv=byte_by_byte&a=02&b=02-del-add"
+TIME_STEPS = """
+    const last = rows.length - 1, early = [], late = [];
+    const measure = (times, row) => {
+      go(row - 1);
+      document.body.offsetHeight;
+      const begin = performance.now();
+      go(row);
+      document.body.offsetHeight;  // laid out
+      times.push(performance.now() - begin);
+    };
+    for (let step = 1; step < 150; step++) {
+      measure(early, step);
+      measure(late, last - step);
+    }
+    const middle = (times) => times.sort((a, b) => a - b)[times.length >> 1];
+    return [rows.length, middle(early), middle(late)]"""
+OPEN_EACH = """
+    const done = arguments[0], odd = [];
+    (async () => {
+      for (const { name, servers } of contents.conversations) {
+        for (const server of servers) {
+          await show({ conv: name, a: servers[0], b: server, position: "" });
+          go(rows.length - 1);
+          const sourceless = recordings.some((each, side) => each.steps.some((step) =>
+              step.where && !sources[side].get(step.where.file)?.[step.line - 1]));
+          if (sourceless || !calls[1].length) odd.push(`${name} ${server}`);
+        }
+      }
+    })().then(() => done(odd), (why) => done([String(why.stack)]))"""
+
+
+def test_weight():
+    """Fails where the page is too heavy to be handed around, or holds no recording."""
+    assert 100_000 < build.PAGE.stat().st_size < MOST_BYTES
+
+
+def test_each_recording_opens(open_page):
+    """Fails where one server's recording cannot be drawn, has no call, or speaks of a line that its
+    sources have not."""
+    page = open_page(build.PAGE.as_uri())
+    page.driver.set_script_timeout(120)
+    assert page.driver.execute_async_script(OPEN_EACH) == []
+
+
+def test_steps_are_drawn_at_once(open_page, record_property):
+    """Fails where a step takes longer the more went before, as it does where a list grows. What it
+    takes is printed (-s)."""
+    page = open_page(build.PAGE.as_uri() + LARGEST)
+    rows, early, late = page.run(TIME_STEPS)
+    print(f"{rows} steps; one takes {early:.1f} ms at the start, {late:.1f} ms at the end")
+    record_property("milliseconds a step", late)
+    assert rows > 500 and late < 4 * early
+
+
+def test_each_gloss_is_translated():
+    """Fails where a gloss, or a client's step, has no pattern in the table and stays English."""
+    table = json.loads((build.HERE / "strings.json").read_text(encoding="utf-8"))
+    known = re.compile("|".join(f"(?:{pattern})" for pattern, _ in table["patterns"]["zh"]))
+    found = build.load(build.RECORDINGS)
+    texts = {step["call"]["gloss"] for each in found.values() for recording in each.values()
+             for step in recording["steps"] if "call" in step}
+    texts |= {step["text"] for each in found.values() for recording in each.values()
+              for step in recording["client"]}
+    assert [text for text in sorted(texts) if text and not known.fullmatch(text)] == []
+    assert set(table["conversations"]["zh"]) == set(found)
+    assert set(table["broken"]["zh"]) == {
+        server for each in found.values() for server, one in each.items() if one["broken"]}
+
+
+@pytest.mark.parametrize("link, why", (
+    ("conv=line&a=01&b=02&at=c1-first-out~2", ""), ("conv=line&a=01&b=02&at=x", "no step"),
+    ("conv=line&a=01&b=09&at=c1-first-out", "no recording of 09"),
+    ("conv=gone&a=01&b=02&at=c1-first-out", "no recording of 01")))
+def test_a_dead_link_of_a_note_is_found(tmp_path, link, why):
+    """Fails where a note may link to a step that no recording has."""
+    (tmp_path / "note.md").write_text(f"[it](player.md#{link})", encoding="utf-8")
+    found = {"line": {each["server"]: each for each in sample.recordings()}}
+    dead = build.dead_links(found, tmp_path)
+    assert [why in line for line in dead] == ([True] if why else [])

@@ -1,6 +1,6 @@
 """The player: one page that steps two recorded servers side by side, forward and back.
 
-    -m tests.player.build [--recordings FOLDER] [--page FILE]
+    -m tests.player.build [--recordings FOLDER] [--page FILE] [--links]
 
 Takes the recordings that tests.compare.record wrote (what one holds is said there) and the sources
 they speak of, and puts them into one HTML file with the scripts, the styles and the texts: it asks
@@ -21,6 +21,7 @@ import json
 import pathlib
 import re
 import sys
+import urllib.parse
 
 from tests import harness
 from tests.compare import conversation as conv
@@ -31,6 +32,7 @@ PAGE = harness.ROOT / "build" / "player" / "index.html"
 SCRIPTS = ("data.js", "align.js", "text.js", "draw.js", "predict.js", "player.js")
 FORMAT = 1
 KINDS = ("call", "enter", "client", "wait")
+LINK = re.compile(r"player\.md#(conv=[^)\s]+)")
 ANSWER = re.compile(rb"HTTP/1\.1 (?!100)\d")
 
 
@@ -156,6 +158,27 @@ def lines(path: pathlib.Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
 
 
+# ---- links to it ---------------------------------------------------------------------------------
+
+def dead_links(found: dict[str, dict[str, dict]], notes: pathlib.Path) -> list[str]:
+    """The notes' links to a step that no recording has. Only who has the recordings can tell."""
+    return [f"{path.relative_to(notes.parent)}: {link}: {why}"
+            for path in sorted(notes.glob("**/*.md"))
+            for link in LINK.findall(path.read_text(encoding="utf-8"))
+            if (why := missing(dict(urllib.parse.parse_qsl(link)), found))]
+
+
+def missing(asked: dict[str, str], found: dict[str, dict[str, dict]]) -> str:
+    """What of a link is not there; empty if all is."""
+    recordings = found.get(asked["conv"], {})
+    servers = [asked.get("a", ""), asked.get("b", "")]
+    if absent := [server for server in servers if server not in recordings]:
+        return f"no recording of {absent[0] or 'two servers'}"
+    name = asked.get("at", "").partition("~")[0]
+    names = {step["name"] for server in servers for step in recordings[server]["steps"]}
+    return "" if name in names else f"no step is called {name!r}"
+
+
 # ---- page ----------------------------------------------------------------------------------------
 
 def data_element(kind: str, name: str, text: str) -> str:
@@ -189,16 +212,20 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recordings", type=pathlib.Path, default=RECORDINGS, metavar="FOLDER")
     parser.add_argument("--page", type=pathlib.Path, default=PAGE, metavar="FILE")
+    parser.add_argument("--links", action="store_true", help="fail where a note's link is dead")
     options = parser.parse_args(arguments)
     try:
-        text = page(load(options.recordings))
+        found = load(options.recordings)
+        text = page(found)
     except Unusable as why:
         print(why, file=sys.stderr)
         return 1
     options.page.parent.mkdir(parents=True, exist_ok=True)
     options.page.write_text(text, encoding="utf-8")
     print(f"{options.page}: {len(text.encode()) / 1e6:.2f} MB; open it in a browser")
-    return 0
+    dead = dead_links(found, harness.ROOT / "notes") if options.links else []
+    print("\n".join(dead), file=sys.stderr, end="\n" if dead else "")
+    return int(bool(dead))
 
 
 if __name__ == "__main__":

@@ -2,4 +2,4 @@
 
 .PHONY: player
 player: recordings  ## see it move: two servers, step by step, forward and back, in build/player/index.html
-	@$(PYTHON) -B -m tests.player.build
+	@$(PYTHON) -B -m tests.player.build --links
