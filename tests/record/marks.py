@@ -25,8 +25,6 @@ import re
 import struct
 import subprocess
 
-from tests import harness
-
 LAYOUT = pathlib.Path(__file__).resolve().parent / "layout.py"
 
 

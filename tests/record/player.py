@@ -69,6 +69,8 @@ class Tap(threading.Thread):
     def run(self) -> None:
         try:
             self.serve()
+        except PermissionError as why:
+            self.failure = f"a child's memory may not be read here: {why}"
         except Exception:  # pylint: disable=broad-except; whoever plays has to know
             self.failure = traceback.format_exc()
         with self.lock:
@@ -143,7 +145,7 @@ class Tap(threading.Thread):
             return self.add("call", mark, steps.call_entry(calls.parse(mark.what, self.names)),
                             name="exits")
         said = strace.parse(mark.what)
-        who = self.names.role(said.parts[0])
+        who = self.names.role(said.parts[2 if said.name == "epoll_ctl" else 0])
         call = calls.parse(mark.what, self.names)
         if call is None:
             return None
@@ -158,7 +160,8 @@ class Tap(threading.Thread):
                         name=steps.name_of(said, call, who))
 
     def add(self, kind: str, mark: marks.Mark, call: dict | None = None, name: str = "") -> None:
-        seen = self.observer.look(mark, self.clients) | {"ready": self.ready, "derived": self.observer.derived()}
+        seen = self.observer.look(mark, self.clients)
+        seen |= {"ready": self.ready, "derived": self.observer.derived()}
         self.recording.add(kind, mark, seen, call, name)
 
     # ---- for whoever plays -----------------------------------------------------------------------

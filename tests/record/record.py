@@ -21,6 +21,8 @@ import json
 import os
 import pathlib
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -60,9 +62,11 @@ class Target:
     def title(self) -> str:
         return " ".join((self.program, *self.flags)) + (f", {self.name}" if self.binary else "")
 
-    @property
-    def ports(self) -> tuple[str, ...]:
-        return ("http",) if self.name == play.EVHTTP else ("text", "http")
+    def ports(self, conversation: conv.Conversation) -> tuple[str, ...]:
+        """That it announces; somebody's own may have no more than it needs."""
+        if self.name in (MINE, play.EVHTTP):
+            return tuple(sorted(conversation.ports))
+        return "text", "http"
 
     @property
     def healthy(self) -> bool:
@@ -84,6 +88,20 @@ SERVERS = {target.name: target for target in (
     Target("04", "04_bufferevent_http"),
     Target("04-changelist", "04_bufferevent_http", ("--changelist",)),
     Target(play.EVHTTP, "04_bufferevent_http"))}
+
+
+def why_not() -> str:
+    """Empty where servers can be recorded; else one line that says what is missing."""
+    if not shutil.which("gdb"):
+        return "gdb is missing, which reads a program's debug information (make record-deps)"
+    with subprocess.Popen(["sleep", "60"]) as child:
+        try:
+            marks.Memory(child.pid).close()
+        except OSError as why:
+            return f"a child's memory may not be read here: {why}"
+        finally:
+            child.kill()
+    return ""
 
 
 def broken_server(name: str) -> Target:
@@ -129,7 +147,7 @@ def record(target: Target, conversation: conv.Conversation) -> tuple[dict, bool]
         if files:  # the library's own descriptor comes behind them
             env["LAB_RECORD_FILES"] = str(files)
         with tap, harness.Server(str(target.path), *conversation.flags, *target.flags,
-                                 ports=target.ports, env=env,
+                                 ports=target.ports(conversation), env=env,
                                  preexec=conv.limit_files(files and files + 1)) as server:
             seen = player.Stepper(server, conversation, tap, patience).play()
     recording = tap.recording
@@ -168,7 +186,8 @@ def write(target: Target, conversation: conv.Conversation, folder: pathlib.Path)
 def jobs() -> list[tuple[Target, conv.Conversation]]:
     every = {c.name: c for c in map(steps.load, sorted(conv.FOLDER.glob("*.conv")))}
     return [*((target, conversation) for target in SERVERS.values()
-              for conversation in every.values() if conversation.ports <= set(target.ports)),
+              for conversation in every.values()
+              if target.name != play.EVHTTP or conversation.ports == {"http"}),
             *((target, every[name]) for target in map(broken_server, BROKEN)
               for name in BROKEN[target.name])]
 
@@ -231,6 +250,9 @@ def main(arguments: list[str]) -> int:
     if chosen.command == "list":
         print(*SERVERS, sep="\n")
         return 0
+    if reason := why_not():
+        print(f"nothing is recorded: {reason}", file=sys.stderr)
+        return 2
     return all_of_them(chosen.folder) if chosen.command == "all" else one(chosen)
 
 

@@ -47,7 +47,8 @@ class Observer:
         return role
 
     def look(self, mark: Mark, clients: dict[str, conv.Client]) -> dict:
-        connections = self.known = self.connections(mark)
+        connections = self.known = [(address, c) for address, c in self.connections(mark)
+                                    if c["who"] != "?"]  # else nobody's yet
         who = {f"{address:x}": c["who"] for address, c in connections}
         state = {"tree": self.tree(mark), "conns": [c for _, c in connections],
                  "sockets": [self.socket(self.role(fd), *sizes, clients)
@@ -135,8 +136,8 @@ class Observer:
                 "status": "active" if event.flags & EVLIST_ACTIVE else "pending"}
 
     def event_callback(self, event: Event, mark: Mark) -> str:
-        for kind, all_of_them in (("bufferevent", mark.buffered), ("evconnlistener", mark.listeners)):
-            for one in all_of_them:
+        for kind, known in (("bufferevent", mark.buffered), ("evconnlistener", mark.listeners)):
+            for one in known:
                 if one.address == event.argument:
                     return self.behind(kind, one.callback)
         return self.function(event.callback) or "libevent"
@@ -209,8 +210,13 @@ class Observer:
                     self.member(address, "Connection.out.begin_"))
         state = {"closed": "closed", "linger": "lingering"}.get(
             name, "writing" if owed else "reading")
-        return {"who": self.role(fd), "state": state, "owed": owed, "list": name,
+        return {"who": self.owner(address, fd), "state": state, "owed": owed, "list": name,
                 "ends": "" if name == "closed" else seconds(ends)}
+
+    def owner(self, address: int, fd: int) -> str:
+        """A connection may have given its descriptor away."""
+        before = next((c["who"] for known, c in self.known if known == address), "?")
+        return self.role(fd) if str(fd) in self.names.roles else before
 
     def behind_bufferevent(self, address: int, mark: Mark) -> tuple[int, int]:
         """Descriptor, and bytes that are owed: as the server knows, or as libevent does."""
@@ -230,4 +236,3 @@ class Observer:
 
     def derived(self) -> list[str]:
         return ["ready"] if self.readable else ["conns", "ready"]
-

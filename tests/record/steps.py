@@ -4,12 +4,12 @@ happens for the first time:
     c1-connect, c1-send-1, c1-receive-1, c1-half-close, c1-end, c1-close, c1-reset, c1-silence-1,
     pause-1, sigterm              a client has begun its step; the server has not run yet
     c1-accepted                   accept4 has returned it
-    c1-watched                    it hangs on the tree for the first time
     c1-first-in, c1-first-out     epoll_wait says that it is readable, writable
     c1-first-read, c1-first-send  bytes have moved
-    c1-asks-out, c1-asks-in       the interest becomes EPOLLOUT, or EPOLLIN again
+    c1-asks-in, c1-asks-out, c1-asks-in-again     of what of it the server wants to be told
+    c1-unwatched                  it has been taken off
     c1-partial-send               the kernel took a part; c1-send-refused: nothing
-    c1-eof                        a read of nothing: it has ended its side
+    c1-eof                        a read of nothing: it has ended its side; c1-read-refused: EAGAIN
     c1-shutdown, c1-closed        the server ends its side, or lets it go
     c1-bytes-vanish               fewer bytes are owed, and nothing was sent
     time-out                      epoll_wait returns because of the clock
@@ -109,6 +109,8 @@ class Recording:
         self.steps.append(step)
 
     def unique(self, name: str) -> str:
+        if name.endswith("-asks-in") and name.replace("-in", "-out") in self.used:
+            name += "-again"
         if name in self.used:
             return ""
         self.used.add(name)
