@@ -6,6 +6,7 @@ A file is read from top to bottom, one step a line:
     flags: --idle-timeout 0.5                    flags for the server (optional)
     files: 12                                    its limit of open descriptors (optional)
     counts: epoll_ctl 2 sendto 1                 system calls per request (optional; for the lab)
+    recorded: * 10000 for * 50000                fewer bytes in a recording (optional)
     let HELLO = "GET /hello HTTP/1.1\\r\\n"        a name for bytes; they may go on in the
                 "Host: lab\\r\\n\\r\\n"              next line, indented
     * the first request                          a caption for the steps that follow (optional)
@@ -98,6 +99,7 @@ class Conversation:
     flags: list[str] = dataclasses.field(default_factory=list)
     files: int = 0
     counts: dict[str, float] = dataclasses.field(default_factory=dict)
+    recorded: tuple[str, str] | None = None  # what stands in the file, and what instead of it
     steps: list[Step] = dataclasses.field(default_factory=list)
 
     @property
@@ -209,6 +211,8 @@ class Reader:
         elif match := re.fullmatch(r"counts:((?:\s+\w+ [\d.]+)+)", line):
             words = match[1].split()
             conversation.counts = dict(zip(words[::2], map(float, words[1::2])))
+        elif match := re.fullmatch(r"recorded: (\* \d+) for (\* \d+)", line):
+            conversation.recorded = match[2], match[1]
         elif line.startswith("*"):
             self.caption = line[1:].strip()
         elif match := re.match(r"let ([A-Z][A-Z0-9_]*) =", line):
