@@ -25,6 +25,7 @@ import urllib.parse
 
 from tests import harness
 from tests.compare import conversation as conv
+from tests.lib import zh
 
 HERE = pathlib.Path(__file__).resolve().parent
 RECORDINGS = harness.ROOT / "build" / "recordings"
@@ -33,6 +34,7 @@ SCRIPTS = ("data.js", "align.js", "text.js", "draw.js", "predict.js", "player.js
 FORMAT = 1
 KINDS = ("call", "enter", "client", "wait")
 LINK = re.compile(r"player\.md#(conv=[^)\s]+)")
+HOLE = re.compile(r"\{(\w+)\}")
 ANSWER = re.compile(rb"HTTP/1\.1 (?!100)\d")
 
 
@@ -186,11 +188,28 @@ def data_element(kind: str, name: str, text: str) -> str:
     return f'<script type="{kind}" id="{name}">{inside}</script>'
 
 
+def texts() -> dict:
+    """The table of the page, and what the programs say of a call in Chinese: as patterns, since a
+    recording brings the words with the names and numbers filled in."""
+    table = json.loads((HERE / "strings.json").read_text(encoding="utf-8"))
+    templates = zh.WORDS | table.pop("recorded")["zh"]
+    return table | {"patterns": {"zh": [[pattern(each), templates[each]] for each in sorted(
+        templates, key=lambda each: -len(HOLE.sub("", each)))]}}
+
+
+def pattern(template: str) -> str:
+    """For JavaScript; the most particular comes first, and a name has no space in it."""
+    parts = HOLE.split(template)
+    return "".join(re.escape(part) if at % 2 == 0 else
+                   f"(?<{part}>{r'[^ ]+' if part == 'who' else '.+'})"
+                   for at, part in enumerate(parts)).replace("\\ ", " ").replace("\\-", "-")
+
+
 def contents(found: dict[str, dict[str, dict]]) -> dict:
     servers = {server: {key: recording[key] for key in ("title", "stage", "broken")}
                for recordings in found.values() for server, recording in recordings.items()}
     return {"servers": servers,
-            "texts": json.loads((HERE / "strings.json").read_text(encoding="utf-8")),
+            "texts": texts(),
             "conversations": [{"name": name, "title": title(name), "servers": list(recordings)}
                               for name, recordings in found.items()]}
 

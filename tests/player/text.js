@@ -19,15 +19,19 @@ function t(key, values = {}) {
   return contents.texts[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-/** A text that the recording brought along: by itself, or by the first pattern that it matches. */
+const patterns = contents.texts.patterns.zh.map(([pattern, words]) =>
+  [new RegExp(`^${pattern}$`), words]);
+
+/** A text that the recording brought along, by the first pattern that it matches; so are the parts
+ * that fill it. */
 function translated(text) {
   if (language === "en" || !text) return text;
-  for (const [pattern, replacement] of contents.texts.patterns[language]) {
-    const match = new RegExp(`^(?:${pattern})$`).exec(text);
-    if (match) {
-      return replacement.replace(/\$(\d)/g, (_, n) => match[n] ?? "")
-        .replace(/\{\{(.*?)\}\}/g, (_, inner) => inner.split(", ").map(translated).join("，"));
-    }
+  for (const [pattern, words] of patterns) {
+    const match = pattern.exec(text);
+    if (!match) continue;
+    return words.replace(/\{(\w+)\}/g, (_, name) =>
+      (name === "events" ? match.groups[name].split(", ").map(translated).join("，")
+        : name === "bytes" ? match.groups[name] : translated(match.groups[name])));
   }
   return text;
 }
