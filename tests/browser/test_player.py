@@ -15,6 +15,9 @@ PLACE = "#conv=line&a=01&b=02"
 PICTURE = """return [...document.querySelectorAll("#pair, #wire, #notice, #question, nav")]
     .map((each) => each.outerHTML).join("\\n")"""
 
+TOO_WIDE = """return [...document.querySelectorAll(".region, .now, #wire")]
+    .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.outerHTML)"""
+
 
 @pytest.fixture(scope="module")
 def by_hand(tmp_path_factory):
@@ -142,7 +145,7 @@ def test_predict(open_page, by_hand):
     page = open_page(by_hand + PLACE + "&at=c1-send-1")
     page.press("p", Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     assert "Which call comes next?" in page.text("#question")
-    assert "recvfrom(c1)" not in page.text("#calls-a")
+    assert page.run("return at") == 6 and "recvfrom(c1)" not in page.text("#calls-a")
     answers = page.run("return [...document.querySelectorAll('#question button')]"
                        ".map((each) => each.textContent.slice(2))")
     page.press(str(answers.index("recvfrom") + 1))
@@ -171,6 +174,7 @@ def test_no_sideways_scrolling(open_page, by_hand, width, dark):
     for _ in range(page.run("return rows.length - 1")):
         page.press(Keys.ARROW_RIGHT)
         assert page.sideways() == 0
+        assert page.run(TOO_WIDE) == []
     ground = page.run("return getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", ground)[:3])) < 3 * 128) == dark
 
