@@ -10,16 +10,17 @@ RECORD_BUILD := $(BUILD)/record
 RECORD_FLAGS := -O0 -g -finstrument-functions
 RECORD_MAKE   = $(MAKE) --no-print-directory -s -j$(JOBS) BUILD=$(RECORD_BUILD) SAN= \
                 CXXFLAGS='$(RECORD_FLAGS)'
+RECORDED      = $(patsubst %,$(RECORD_BUILD)/%,$(STAGES) evhttp_server)
 RECORD_OWN    = $(or $(BINARY),$(if $(DIR),$(RECORD_BUILD)/mine))
 
 .PHONY: record recordings recorded record-deps record-test
 record: deps record-deps $(RECORD_BUILD)/recorder.so  ## record one server: STAGE=02 CONV=slow_reader (DIR=, BINARY=: yours)
-	@$(RECORD_MAKE) all $(if $(DIR),$(RECORD_BUILD)/mine)
+	@$(RECORD_MAKE) $(RECORDED) $(if $(DIR),$(RECORD_BUILD)/mine)
 	@$(RECORD) one $(or $(STAGE),01) $(or $(CONV),keepalive) $(if $(RECORD_OWN),--binary '$(RECORD_OWN)') \
 	  --folder $(BUILD)/recordings
 
 recordings: deps record-deps $(RECORD_BUILD)/recorder.so  ## record every server with every conversation, into build/recordings
-	@$(RECORD_MAKE) all
+	@$(RECORD_MAKE) $(RECORDED)
 	@$(RECORD) all $(BUILD)/recordings
 
 recorded:  ## what STAGE= of `make record` may name
@@ -34,5 +35,5 @@ $(RECORD_BUILD)/recorder.so: $(wildcard tests/record/*.cc tests/record/*.h)
 
 CHECKS += record-test
 record-test: deps record-deps $(RECORD_BUILD)/recorder.so  ## are recordings complete, true, and the same each time?
-	@$(RECORD_MAKE) all
+	@$(RECORD_MAKE) $(RECORDED)
 	@$(PYTEST) tests/record

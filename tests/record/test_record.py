@@ -172,7 +172,7 @@ def test_who_is_ready_hangs_on_the_tree(server):
 
 @pytest.mark.parametrize("server, callbacks", [
     ("01", {""}), ("02", {"on_readable", "on_writable"}), ("03", {"on_readable", "on_writable"}),
-    ("04", {"bufferevent, on_readable"})])
+    ("04", {"bufferevent: on_readable"})])
 def test_the_callback_is_the_one_that_will_be_called(server, callbacks):
     """Fails where a std::function or libevent's event is read wrongly."""
     tree = [entry for _, state in states(recorded(server, "keepalive")) for entry in state["tree"]]
