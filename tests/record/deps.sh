@@ -3,5 +3,5 @@
 set -eu
 . "$(dirname "$0")/../need.sh"
 
-need 'command -v gdb' gdb
+need 'gdb -nx -batch -ex "python import json"' gdb  # gdb-minimal has no Python
 install_missing

@@ -13,7 +13,7 @@ import json
 import re
 import subprocess
 
-import gdb  # pylint: disable=import-error
+import gdb
 
 SHOWN = re.compile(r"(^|/)(server|reactor|base|session|\w+_session|evhttp_server)\.cc$")
 SPACE = r"(?:\(anonymous namespace\)::)?"

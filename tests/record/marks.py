@@ -185,5 +185,5 @@ def handler_in(function: Function, program: Program) -> str:
 
 def inner(name: str) -> str:
     """What a function that libevent can call passes on to: call<on_readable> is on_readable."""
-    match = re.fullmatch(r"\w+<&?(.+)>", name)
-    return inner(match[1]) if match else name
+    match = re.fullmatch(r"call<(.+)>", name)
+    return match[1] if match else name

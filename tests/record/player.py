@@ -19,6 +19,7 @@ from tests.lib import strace
 from tests.record import marks, state, steps
 
 SECOND = 10**9
+MOST_STEPS = 20_000
 SMALL_WINDOW = 4096
 
 
@@ -69,9 +70,9 @@ class Tap(threading.Thread):
     def run(self) -> None:
         try:
             self.serve()
-        except PermissionError as why:
-            self.failure = f"a child's memory may not be read here: {why}"
-        except Exception:  # pylint: disable=broad-except; whoever plays has to know
+        except NotRecorded as why:
+            self.failure = str(why)
+        except Exception:  # whoever plays has to know
             self.failure = traceback.format_exc()
         with self.lock:
             self.gone = True
@@ -163,6 +164,8 @@ class Tap(threading.Thread):
         seen = self.observer.look(mark, self.clients)
         seen |= {"ready": self.ready, "derived": self.observer.derived()}
         self.recording.add(kind, mark, seen, call, name)
+        if len(self.recording.steps) > MOST_STEPS:
+            raise NotRecorded(f"more than {MOST_STEPS} steps: does it spin?")
 
     # ---- for whoever plays -----------------------------------------------------------------------
 

@@ -225,7 +225,7 @@ def all_of_them(folder: pathlib.Path) -> int:
 def one(chosen: argparse.Namespace) -> int:
     target = SERVERS[chosen.server]
     if chosen.binary:
-        target = dataclasses.replace(target, name=MINE, binary=chosen.binary.resolve())
+        target = dataclasses.replace(target, name=MINE, binary=chosen.binary)
     conversation = steps.find(chosen.conversation)
     chosen.folder.mkdir(parents=True, exist_ok=True)
     if failure := write(target, conversation, chosen.folder):
@@ -233,6 +233,12 @@ def one(chosen: argparse.Namespace) -> int:
         return 1
     print(chosen.folder / target.file_for(conversation))
     return 0
+
+
+def program_file(text: str) -> pathlib.Path:
+    if not os.access(text, os.X_OK):
+        raise argparse.ArgumentTypeError(f"{text} is no program")
+    return pathlib.Path(text).resolve()
 
 
 def main(arguments: list[str]) -> int:
@@ -244,7 +250,7 @@ def main(arguments: list[str]) -> int:
     single = commands.add_parser("one")
     single.add_argument("server", choices=SERVERS)
     single.add_argument("conversation")
-    single.add_argument("--binary", type=pathlib.Path, help="another program in its place")
+    single.add_argument("--binary", type=program_file, help="another program in its place")
     single.add_argument("--folder", type=pathlib.Path, required=True)
     chosen = parser.parse_args(arguments)
     if chosen.command == "list":

@@ -144,7 +144,7 @@ class Observer:
 
     def behind(self, kind: str, callback: str) -> str:
         """libevent's own function comes first, and calls ours, or evhttp's."""
-        return f"{kind}, {self.function(callback) or 'evhttp'}"
+        return f"{kind}: {self.function(callback) or 'evhttp'}"
 
     def function(self, address: str) -> str:
         found = self.program.function_at(int(address, 16)) if address.startswith("+") else None

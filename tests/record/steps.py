@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import json
 import pathlib
 import re
 
@@ -80,7 +79,7 @@ class Recording:
         self.indices: dict[Function, int] = {}
         self.client = -1  # the last step that has begun
         self.used: set[str] = set()
-        self.known: dict[str, str] = {}  # state as it was shown last, by key
+        self.known: dict[str, list] = {}  # state as it was shown last, by key
         self.owed: dict[str, int] = {}
         self.sent: collections.Counter[str] = collections.Counter()
         self.moved: collections.Counter[int] = collections.Counter()  # bytes, by client step
@@ -117,9 +116,8 @@ class Recording:
         return name
 
     def changed(self, state: dict) -> dict:
-        now = {key: json.dumps(value) for key, value in state.items()}
-        found = {key: value for key, value in state.items() if self.known.get(key) != now[key]}
-        self.known.update(now)
+        found = {key: value for key, value in state.items() if self.known.get(key) != value}
+        self.known.update(found)
         return found
 
     def vanished(self, state: dict) -> str:
