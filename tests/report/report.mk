@@ -6,7 +6,7 @@
 REPORT_BENCH ?= --quick
 
 .PHONY: report report-deps
-report: deps report-deps all player $(FLOORS)  ## play, trace and measure everything; draws build/report/index.html
+report: deps report-deps all $(FLOORS)  ## play, trace and measure everything; draws build/report/index.html
 	@$(PYTHON) -B -m tests.report.report --bench='$(REPORT_BENCH)'
 
 report-deps:
