@@ -254,6 +254,7 @@ def configuration() -> dict:
             "nav": [{"The lab": "index.md"}, {"Course": notes_in("notes")},
                     {"Build it": notes_in("notes/lab")},
                     {"Side by side": "stages.md"},
+                    *([{"See it move": "player/index.html"}] if PLAYER.exists() else []),
                     {"Sources": ["src/index.md",
                                  *(f"src/{s}/server.cc.md" for s in harness.STAGES)]},
                     {"中文": chinese}]}
