@@ -22,7 +22,9 @@ TOO_WIDE = """return [...document.querySelectorAll(".region, .now, #wire")]
 @pytest.fixture(scope="module")
 def by_hand(tmp_path_factory):
     folder = tmp_path_factory.mktemp("player")
-    for each in sample.recordings():
+    own = sample.recordings()[1] | {"server": "mine", "title": "02_epoll_reactor, mine", "sources": {
+        "02_epoll_reactor/server.cc": "a line of my own\n" * 400}}
+    for each in (*sample.recordings(), own):
         (folder / f"{each['server']}.json").write_text(json.dumps(each), encoding="utf-8")
     page = folder / "index.html"
     assert build.main(["--recordings", str(folder), "--page", str(page)]) == 0
@@ -93,6 +95,13 @@ def test_the_choosers_by_keyboard(open_page, by_hand):
     page.press(Keys.ARROW_DOWN)
     page.wait(lambda: page.run("return chosen.a") == "02", "stage 2 on the left")
     page.wait(lambda: page.run("return rows.every((row) => row.mark === ' ')"), "no difference")
+
+
+def test_a_server_of_ones_own(open_page, by_hand):
+    """Fails where it is not to be chosen, or the lines shown are those of the tree."""
+    page = open_page(by_hand + "#conv=line&a=02&b=mine&at=c1-first-in")
+    assert "a line of my own" in page.text("#source-b .here")
+    assert page.text("#source-a .here") and "my own" not in page.text("#source-a .here")
 
 
 def test_back_shows_the_same_pictures(open_page, by_hand):
