@@ -22,8 +22,8 @@ TOO_WIDE = """return [...document.querySelectorAll(".region, .now, #wire")]
 @pytest.fixture(scope="module")
 def by_hand(tmp_path_factory):
     folder = tmp_path_factory.mktemp("player")
-    own = sample.recordings()[1] | {"server": "mine", "title": "02_epoll_reactor, mine", "sources": {
-        "02_epoll_reactor/server.cc": "a line of my own\n" * 400}}
+    own = sample.recordings()[1] | {"server": "mine", "title": "02_epoll_reactor, mine"}
+    own["sources"] = {"02_epoll_reactor/server.cc": "a line of my own\n" * 400}
     for each in (*sample.recordings(), own):
         (folder / f"{each['server']}.json").write_text(json.dumps(each), encoding="utf-8")
     page = folder / "index.html"
