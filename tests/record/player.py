@@ -199,6 +199,11 @@ class Tap(threading.Thread):
             if not self.gone:
                 self.socket.send(b"R")
             self.heard.wait_for(lambda: not self.pending or self.gone, 5)
+            if self.pending:  # the server has ended
+                self.pending = False
+                ended = {"conns": [], "tree": [], "sockets": [], "ready": []}
+                name = self.recording.clients[self.recording.client]["name"]
+                self.recording.add("client", marks.Mark("R", ""), ended, None, name)
 
     def advance(self, until: int) -> bool:
         """Moves the server's clock to its next deadline, if that comes by then."""

@@ -194,7 +194,7 @@ def jobs() -> list[tuple[Target, conv.Conversation]]:
 
 def made_from(target: Target, conversation: conv.Conversation) -> str:
     here = harness.ROOT / "tests"
-    tools = [*(here / "record").glob("*.py"), here / "compare" / "conversation.py",
+    tools = [*(here / "record").glob("[!t]*.py"), here / "compare" / "conversation.py",
              here / "compare" / "calls.py", here / "lib" / "strace.py"]
     return digest_of(LIBRARY, target.path, conversation.path, *sorted(tools))
 
