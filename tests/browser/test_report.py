@@ -28,6 +28,12 @@ def test_every_section_has_something(page):
     assert len(ids) == len(set(ids)), "an id twice: one plot would draw with another one's parts"
 
 
+def test_it_leads_to_the_player(page):
+    """Fails where the report links to a page that is not there."""
+    page.run("document.getElementById('player').click()")
+    page.wait(lambda: page.run("return document.documentElement.dataset.ready"), "the player")
+
+
 def test_a_call_is_explained_on_focus(page):
     """Fails where only a mouse, or nothing at all, shows what a call is for."""
     opacity = "return getComputedStyle(document.querySelector('details[open] .gloss')).opacity"

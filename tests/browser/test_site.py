@@ -148,6 +148,15 @@ def test_a_quote_leads_to_its_lines(visit):
     assert 0 < top < 800, "the lines are not in view"
 
 
+def test_a_note_leads_to_a_step_of_the_player(visit):
+    """Fails where the link is to the page about the player, or the player forgets the step."""
+    page = visit("notes/01_plain_epoll/")
+    page.run("document.querySelector('a[href*=\"at=c1-partial-send\"]').click()")
+    page.wait(lambda: page.run("return document.documentElement.dataset.ready"), "the player")
+    assert "sendto(c1)" in page.text("#now-a")
+    assert page.run("return location.hash").endswith("at=c1-partial-send")
+
+
 def test_a_stage_is_chosen_in_all_tabs(visit):
     """Fails where the tabs of the functions go their own ways, or show another stage's code."""
     page = visit("stages/")
@@ -182,7 +191,7 @@ def test_no_dead_link():
             target = target / "index.html" if target.is_dir() else target
             if not target.exists():
                 dead.append((str(page), href))
-            elif anchor and not re.fullmatch(r"L\d+-L\d+", anchor):
+            elif anchor and not re.fullmatch(r"L\d+-L\d+|conv=.*", anchor):
                 if target not in ids:
                     ids[target] = set(re.findall(r'id="([^"]*)"', target.read_text("utf-8")))
                 if anchor not in ids[target]:

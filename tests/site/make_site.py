@@ -33,6 +33,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = harness.ROOT
 BUILD = ROOT / "build"
 SOURCE, SITE = BUILD / "site-src", BUILD / "site"
+PLAYER = BUILD / "player" / "index.html"
 # The theme speaks the interface of Mermaid 8.
 MERMAID = "mermaid@8.14.0"
 MERMAID_SHA256 = "ef04f7e13234a4405e105a22e33faf86e49d74687abd44cc59da89d920deda38"
@@ -119,9 +120,12 @@ class Pages:
         return self.note(path, text) if path.endswith(".md") else source_page(path, text)
 
     def link(self, path: str, target: str, anchor: str = "") -> str:
-        """From the page of `path` to the page of `target`, a path relative to the root."""
-        self.todo.append(target)
+        """From the page of `path` to the page of `target`, a path relative to the root. What is
+        a step of the player's to a note is the player here, at that step."""
         here = os.path.dirname(page_of(path))
+        if anchor.startswith("#conv=") and PLAYER.exists():
+            return os.path.relpath("player/index.html", here or ".") + anchor
+        self.todo.append(target)
         return os.path.relpath(page_of(target), here or ".") + anchor
 
     def note(self, path: str, text: str) -> str:
@@ -256,6 +260,7 @@ def configuration() -> dict:
             "nav": [{"The lab": "index.md"}, {"Course": notes_in("notes")},
                     {"Build it": notes_in("notes/lab")},
                     {"Side by side": "stages.md"},
+                    *([{"See it move": "player/index.html"}] if PLAYER.exists() else []),
                     {"Sources": ["src/index.md",
                                  *(f"src/{s}/server.cc.md" for s in harness.STAGES)]},
                     {"中文": [part for part in chinese if all(part.values())]}]}
@@ -304,6 +309,9 @@ def build() -> int:
     for asset in (HERE / "site.css", HERE / "site.js", library):
         if asset:
             shutil.copy(asset, SOURCE / "assets")
+    if PLAYER.exists():
+        (SOURCE / "player").mkdir()
+        shutil.copy(PLAYER, SOURCE / "player")
     config = BUILD / "site-mkdocs.yml"
     config.write_text(json.dumps(configuration(), indent=1, ensure_ascii=False), encoding="utf-8")
     done = subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f",

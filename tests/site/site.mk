@@ -1,7 +1,7 @@
 # The notes as a site of web pages, in build/site.
 
 .PHONY: site serve-site site-deps
-site: site-deps  ## the README, the notes in both languages and the code as a site, in build/site
+site: site-deps player  ## the README, the notes in both languages, the code and the player as a site, in build/site
 	@$(PYTHON) -B -m tests.site.make_site build
 
 serve-site: site  ## show it on http://127.0.0.1:8000/ (PORT=)
