@@ -3,9 +3,11 @@
 import http.client
 
 from tests import harness
-from tests.exercises.clients import Unmet, ask, connection, require
+from tests.exercises.clients import Unmet, ask, connection, four_loops, require
+from tests.lib import wire
 
 BINARIES = harness.STAGES
+TSAN = harness.STAGES[:1]
 ALL_BYTES = bytes(range(256))
 
 
@@ -62,3 +64,28 @@ def check_method():
         require(answer.status == 405, f"GET /reverse: {answer.status}, expected 405")
         require(answer.headers.get("Allow") == "POST", f"Allow: {answer.headers.get('Allow')}")
     on_every_stage(conversation)
+
+
+def check_memory():
+    """An answer leaves nothing behind: 60 of 700,000 bytes cost less than 8 MiB."""
+    with harness.Server(harness.STAGES[0]) as server:
+        client = connection(server)
+        body = bytes(700_000)
+        reversed_of(client, body, body)
+        before = server.resident()
+        for _ in range(60):
+            reversed_of(client, body, body)
+        grown = (server.resident() - before) >> 10
+        client.close()
+        require(grown < 8 * 1024, f"60 answers of 700,000 bytes have left {grown} KiB")
+
+
+def check_threads():
+    """With four loops that reverse at the same time no memory is shared: ThreadSanitizer looks."""
+    body = ALL_BYTES * 400
+    with four_loops(harness.STAGES[0]) as clients:
+        for client in clients:
+            client.send(wire.request("POST", "/reverse", body=body))
+        for client in clients:
+            got = client.read_response().body
+            require(got == body[::-1], "an answer was not its own request's body, reversed")

@@ -3,7 +3,8 @@
 import time
 
 from tests import harness
-from tests.exercises.clients import HELLO, ask_hello, require, stream_of_answers, traced
+from tests.exercises.clients import (
+    HELLO, ask_hello, require, serves_a_crowd, stream_of_answers, traced)
 
 STAGE = "01_plain_epoll"
 BINARIES = [STAGE]
@@ -12,25 +13,31 @@ THREADS, CLIENTS = 6, 40
 
 def check_flag():
     """Each loop's listeners hang on its tree with EPOLLEXCLUSIVE; the clients do not."""
-    with traced(STAGE, "--threads", "2", calls="epoll_ctl,accept4,listen") as (server, trace):
-        with server.connect("http") as sock:
-            ask_hello(sock)
+    with traced(STAGE, "--threads", "2", calls="epoll_ctl,accept4,listen,fcntl") as (server, trace):
+        for port in ("text", "http"):
+            with server.connect(port) as sock:
+                sock.sendall(HELLO)
+                sock.recv(1000)
         trace.settle()
+        listeners = {call.parts[0] for call in trace.calls("listen")}
+        listeners |= {call.result for call in trace.calls("fcntl") if call.parts[0] in listeners}
+        clients = {call.result for call in trace.calls("accept4")}
         added = [call for call in trace.calls("epoll_ctl") if "EPOLL_CTL_ADD" in call.parts]
-        exclusive = [call for call in added if "EPOLLEXCLUSIVE" in call.args]
-        require(len(exclusive) == 4,
-                f"{len(exclusive)} of {len(added)} additions to a tree say EPOLLEXCLUSIVE: two "
-                f"loops with two listeners each make 4")
+        exclusive = [call.parts[2] for call in added if "EPOLLEXCLUSIVE" in call.args]
+        found = len(listeners & set(exclusive))
+        require(found == 4, f"{found} listeners were added with EPOLLEXCLUSIVE: two loops with two "
+                "listeners each make 4")
+        require(not clients & set(exclusive) - listeners, "clients have it, too")
         failed = [call for call in trace.calls("epoll_ctl") if call.result.startswith("E")]
         require(not failed, f"the kernel refused: {failed[:1]}")
 
 
 def check_herd():
-    """With six loops, a new client wakes about one of them, not all six."""
+    """With six loops, a new client wakes about one of them, not all six, on either port."""
     flags = ("--threads", str(THREADS))
     with traced(STAGE, *flags, calls="accept4") as (server, trace):
-        for _ in range(CLIENTS):
-            server.connect("text").close()
+        for number in range(CLIENTS):
+            server.connect("http" if number % 2 else "text").close()
             time.sleep(0.02)
         trace.settle()
         calls = trace.calls("accept4")
@@ -40,6 +47,11 @@ def check_herd():
     require(in_vain <= 2 * CLIENTS,
             f"{CLIENTS} clients, and accept4 said EAGAIN {in_vain} times: up to {THREADS} loops "
             f"wake for each client; one would do")
+
+
+def check_crowd():
+    """150 clients of each port that connect at once are all accepted: one event stands for many."""
+    serves_a_crowd(STAGE)
 
 
 def check_full():
@@ -52,3 +64,14 @@ def check_full():
         for sock in socks:
             stream_of_answers(sock, 1)
             sock.close()
+
+
+def check_rest():
+    """While it is full, and clients wait on both ports, it sleeps."""
+    flags = ("--max-connections", "1")
+    with traced(STAGE, *flags, calls="?epoll_wait,epoll_pwait") as (server, trace):
+        with server.connect("http") as sock, server.connect("http"), server.connect("text"):
+            ask_hello(sock)
+            time.sleep(0.5)
+            woken = len(trace.calls("epoll_wait"))
+            require(woken <= 10, f"{woken} wake-ups in half a second of waiting")

@@ -13,14 +13,20 @@ MODES = ("mod", "del-add", "eager")
 
 
 def check_flag():
-    """Every interest that a client hangs on the tree with is EPOLLONESHOT."""
-    with traced(STAGE, calls="epoll_ctl,accept4") as (server, trace):
-        with server.connect("http") as sock:
-            ask_hello(sock, 3)
-        trace.settle()
-        found = interests(trace) + interests(trace, "MOD")
-        require(found, "no client on the tree")
-        require(all("EPOLLONESHOT" in events for events in found), f"{found[:4]}")
+    """Whatever hangs on the tree is EPOLLONESHOT: clients, to be read or to be written, listeners
+    and the signalfd, whatever --rearm says."""
+    for mode in MODES:
+        with traced(STAGE, "--rearm", mode, calls="epoll_ctl,accept4") as (server, trace):
+            with server.connect("http") as sock:
+                ask_hello(sock, 3)
+            with server.connect("text") as sock:
+                through(sock, noise(1 << 20), wait=0.3)
+            trace.settle()
+            asked = [call for call in trace.calls("epoll_ctl") if "EPOLL_CTL_DEL" not in call.parts]
+            require(len(asked) >= 5, f"--rearm={mode}: {len(asked)} times asked for an event")
+            silent = [call.args for call in asked if "EPOLLONESHOT" not in call.events[0][0]]
+            require(not silent, f"--rearm={mode}: {len(silent)} of {len(asked)} times without it, "
+                    f"as in epoll_ctl({silent[:1]})")
 
 
 def check_pieces():

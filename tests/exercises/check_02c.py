@@ -1,11 +1,14 @@
 """How many epoll_ctl? The reactor counts."""
 
+import contextlib
+
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, ask_hello, connection, require, stats, stream_of_answers, traced)
+    HELLO, ask_hello, connection, four_loops, require, stats, stream_of_answers, traced)
+from tests.lib import strace, wire
 
 STAGE = "02_epoll_reactor"
-BINARIES = [STAGE]
+BINARIES = TSAN = [STAGE]
 
 
 def per_hundred(*flags: str) -> int:
@@ -41,19 +44,48 @@ def check_eager():
     expect(("--rearm", "eager"), 0, 4)
 
 
+def says_what_strace_says(server: harness.Server, trace: strace.Log) -> None:
+    trace.settle()
+    client = connection(server)
+    seen = stats(client).get("epoll_ctl")
+    client.close()
+    trace.settle()
+    counted = len(trace.calls("epoll_ctl"))
+    require(seen is not None, "no member epoll_ctl in /stats")
+    # After the number was formatted: the swap for its own answer, the swap back, the last DEL.
+    require(0 <= counted - seen <= 3, f"/stats says {seen}, strace {counted}")
+
+
 def check_strace():
-    """The sum over three loops is what strace counts."""
+    """The sum over three loops is what strace counts, for both ports, the listeners and all."""
     with traced(STAGE, "--threads", "3", calls="epoll_ctl") as (server, trace):
-        for _ in range(6):
-            with server.connect("http") as sock:
+        for _ in range(12):
+            with server.connect("http") as sock, server.connect("text") as other:
                 sock.sendall(HELLO * 2)
                 stream_of_answers(sock, 2)
-        trace.settle()
-        client = connection(server)
-        seen = stats(client).get("epoll_ctl")
-        client.close()
-        trace.settle()
-        counted = len(trace.calls("epoll_ctl"))
-    # After the number was formatted: the swap for its own answer, the swap back, the last DEL.
-    require(seen is not None, "no member epoll_ctl in /stats")
-    require(0 <= counted - seen <= 4, f"/stats says {seen}, strace {counted}")
+                other.sendall(b"1")
+                other.recv(1)
+        says_what_strace_says(server, trace)
+
+
+def check_failed():
+    """A call that fails was made, too: the kernel refuses one, and it is counted."""
+    refuse = ("-e", "inject=epoll_ctl:error=ENOSPC:when=4")  # three are the loop's own
+    with traced(STAGE, calls="epoll_ctl", options=refuse) as (server, trace):
+        for _ in range(4):
+            with server.connect("text") as sock, contextlib.suppress(ConnectionError):
+                sock.sendall(b"1")
+                sock.recv(1)
+        says_what_strace_says(server, trace)
+
+
+def check_threads():
+    """Four loops count at the same time and share no memory: ThreadSanitizer looks."""
+    with four_loops(STAGE) as clients:
+        for _ in range(10):
+            for client in clients:
+                client.send(HELLO)
+            for client in clients:
+                client.read_response()
+        seen = clients[0].ask(wire.request("GET", "/stats")).body
+        require(b'"epoll_ctl":' in seen, "no member epoll_ctl in /stats")

@@ -6,7 +6,7 @@ import signal
 import time
 
 from tests import harness
-from tests.exercises.clients import HELLO, ask_hello, require, stream_of_answers
+from tests.exercises.clients import HELLO, ask_hello, require, stream_of_answers, traced
 
 STAGE = "03_libevent_raw"
 BINARIES = [STAGE]
@@ -36,12 +36,14 @@ class Reports:
         return [(int(a), int(b)) for a, b in LINE.findall(self.printed)]
 
     def wait_for_the_loop(self) -> None:
-        """Until SIGUSR1 is caught: the other loops may serve before the first one runs."""
+        """Until SIGUSR1 is caught, or blocked to be read: the other loops may serve before the
+        first one runs."""
         deadline = time.monotonic() + 3
-        caught = 0
-        while not caught >> (signal.SIGUSR1 - 1) & 1 and time.monotonic() < deadline:
+        ready = 0
+        while not ready >> (signal.SIGUSR1 - 1) & 1 and time.monotonic() < deadline:
             status = pathlib.Path(f"/proc/{self.server.pid}/status").read_text()
-            caught = int(re.search(r"^SigCgt:\s*(\w+)", status, re.MULTILINE)[1], 16)
+            for mask in re.findall(r"^Sig(?:Cgt|Blk):\s*(\w+)", status, re.MULTILINE):
+                ready |= int(mask, 16)
             time.sleep(0.01)
 
     def read(self) -> None:
@@ -86,9 +88,23 @@ def check_again():
             require(got[-1] == (1, count), f"(open, requests) {got[-1]}, expected (1, {count})")
 
 
-def check_stop():
-    """SIGTERM still drains after it, with status 0."""
-    with harness.Server(STAGE) as server:
+def check_handler():
+    """The loop prints it, as what it does for any event: in a signal handler, which may interrupt
+    malloc, nothing may print or allocate."""
+    with traced(STAGE, calls="write,rt_sigreturn") as (server, trace):
         Reports(server).ask()
-        status = server.stop()
-        require(status == 0, f"status {status}")
+        trace.settle()
+        lines = trace.part()
+    inside = False
+    for line in lines:
+        inside = (inside or "--- SIGUSR1" in line) and "rt_sigreturn" not in line
+        require(not (inside and "heartbeat" in line), "it is written by the signal handler")
+
+
+def check_stop():
+    """SIGTERM still drains after it, with status 0: one loop, and four."""
+    for threads in ("1", "4"):
+        with harness.Server(STAGE, "--threads", threads) as server:
+            Reports(server).ask()
+            status = server.stop(5)
+            require(status == 0, f"--threads {threads}: status {status}")

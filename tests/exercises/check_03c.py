@@ -1,9 +1,12 @@
 """One timer for all connections in stage 3."""
 
+import signal
 import time
 
 from tests import harness
-from tests.exercises.clients import CannotLook, Unmet, ask_hello, closes_a_silent_client, require
+from tests.exercises.clients import (
+    CannotLook, Unmet, ask_hello, closes_a_silent_client, connection, lets_go, require, stats,
+    stopped)
 
 STAGE, MODEL = "03_libevent_raw", "01_plain_epoll"
 BINARIES = [STAGE, MODEL]
@@ -63,20 +66,70 @@ def check_order():
         silent.close()
 
 
+def check_newcomer():
+    """A client's clock starts when it comes, however long the loop had slept: with --idle-timeout 1
+    who comes after 1.3 s is not closed at once."""
+    with harness.Server(STAGE, "--idle-timeout", "1") as server:
+        time.sleep(1.3)
+        with server.connect("http") as sock:
+            sock.settimeout(0.6)
+            try:
+                sock.recv(1)
+                raise Unmet("it was closed at once")
+            except TimeoutError:
+                ask_hello(sock)
+
+
+def check_last_look():
+    """Whose time is over while bytes of it wait is looked at once more, and that has an end: with
+    half a body it gets 408."""
+    with harness.Server(STAGE, "--idle-timeout", "0.5") as server, server.connect("http") as sock:
+        ask_hello(sock)
+        with stopped(server):
+            sock.sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n"
+                         + bytes(60_000))
+            time.sleep(0.7)
+        sock.settimeout(5)
+        try:
+            answer = sock.recv(1000)
+        except TimeoutError:
+            raise Unmet("408 was expected, nothing came in 5 s") from None
+        require(b" 408 " in answer, f"408 was expected, {answer[:40]!r} came")
+
+
 def check_linger():
     """After a refusal it lingers for about a second, then closes."""
-    with harness.Server(STAGE) as server, server.connect("http") as sock:
-        sock.sendall(b"NOT HTTP\r\n\r\n")
-        sock.settimeout(5)
-        while sock.recv(1000):
-            pass
-        time.sleep(0.3)
-        sock.sendall(b"still here")  # is discarded: no reset
-        time.sleep(2.5)
-        try:
-            sock.sendall(b"1")
+    with harness.Server(STAGE) as server:
+        before = server.sockets()
+        with server.connect("http") as sock:
+            sock.sendall(b"NOT HTTP\r\n\r\n")
+            sock.settimeout(5)
+            while sock.recv(1000):
+                pass
+            time.sleep(0.3)
+            sock.sendall(b"still here")  # is discarded: no reset
             time.sleep(0.2)
-            sock.sendall(b"2")
-        except (BrokenPipeError, ConnectionResetError):
-            return
-        raise Unmet("still open 3 seconds after the refusal")
+            require(server.sockets() > before, "closed at once")
+            lets_go(server, before, patience=2.5)
+
+
+def check_grace():
+    """--grace 1 ends the server after a second, with a client that has not finished its request."""
+    with harness.Server(STAGE, "--grace", "1") as server, server.connect("http") as sock:
+        ask_hello(sock)
+        sock.sendall(b"GET /hel")
+        time.sleep(0.1)
+        server.signal(signal.SIGTERM)
+        server.wait(4)
+
+
+def check_rest():
+    """A loop with clients and without events sleeps: at most two wake-ups in two seconds."""
+    with harness.Server(STAGE) as server, server.connect("http") as sock:
+        ask_hello(sock)
+        client = connection(server)
+        before = stats(client)["loop_wakeups"]
+        time.sleep(2)
+        woken = stats(client)["loop_wakeups"] - before
+        client.close()
+        require(woken <= 2 + 2, f"{woken} wake-ups, of which two are for GET /stats")

@@ -1,7 +1,11 @@
 """GET /count streamed by evhttp."""
 
+import re
+import shutil
+
 from tests import harness
 from tests.exercises import counting
+from tests.exercises.clients import CannotLook, lets_go, require
 
 BINARIES = ["evhttp_server"]
 
@@ -31,10 +35,51 @@ def check_refused():
     with_evhttp(counting.refused)
 
 
+def check_any():
+    """n is any number: 5,000,000,000 begins like all others."""
+    with_evhttp(counting.any_number)
+
+
+def check_head():
+    """HEAD gets the head alone, and the connection serves the next request."""
+    with_evhttp(counting.head_only)
+
+
+def check_order():
+    """What comes behind it waits for its last chunk, be it a request or none; with
+    Connection: close, closing does."""
+    with_evhttp(counting.in_order)
+
+
 def check_bounded():
     """80 MB for a client that does not read cost less than 8 MiB of memory and delay nobody; when
-    it reads, it goes on; when it leaves, nothing happens."""
+    it reads, it goes on."""
     with_evhttp(counting.bounded)
+
+
+def check_leaving():
+    """60 clients that leave in the middle harm nobody, and neither sockets nor memory stay."""
+    with_evhttp(counting.left_alone)
+
+
+def check_leaks():
+    """What belongs to an answer is freed when its client leaves, once: valgrind looks."""
+    if not shutil.which("valgrind"):
+        raise CannotLook("valgrind is not installed")
+    memcheck = ("valgrind", "-q", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect")
+    with harness.Server("evhttp_server", ports=("http",), wrapper=memcheck,
+                        start_timeout=60) as server:
+        sockets = server.sockets()
+        for _ in range(3):
+            with server.connect("http") as sock:
+                sock.sendall(counting.LONG)
+                sock.recv(1000)
+        lets_go(server, sockets, patience=20)
+        server.signal()
+        server.wait(30)
+        said = re.findall(r"==\d+== (.*(?:lost|Invalid|at 0x|by 0x).*)", server.stderr())
+        ours = [line for line in said if "server.cc" in line or "lost" in line or "Invalid" in line]
+        require(not said, "; ".join(ours[:3]))
 
 
 def check_auth():

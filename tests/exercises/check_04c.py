@@ -37,14 +37,35 @@ def check_refused():
     on_every_stage(counting.refused)
 
 
+def check_any():
+    """n is any number: 5,000,000,000 begins like all others."""
+    on_every_stage(counting.any_number)
+
+
+def check_head():
+    """HEAD gets the head alone, and the connection serves the next request."""
+    on_every_stage(counting.head_only)
+
+
+def check_order():
+    """The next request waits until the last chunk is out; with Connection: close, closing does."""
+    on_every_stage(counting.in_order)
+
+
 def check_bounded():
     """80 MB for a client that does not read cost less than 8 MiB of memory and delay nobody; when
-    it reads, it goes on; when it leaves, nothing happens."""
+    it reads, it goes on."""
     on_every_stage(counting.bounded)
 
 
+def check_leaving():
+    """60 clients that leave in the middle harm nobody, and neither sockets nor memory stay."""
+    on_every_stage(counting.left_alone)
+
+
 def check_old():
-    """An HTTP/1.0 client gets no chunks: the body ends with the connection."""
+    """An HTTP/1.0 client gets no chunks: the body ends with the connection, even where it asked to
+    keep that."""
     on_every_stage(counting.old)
 
 

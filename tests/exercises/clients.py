@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
+import pathlib
 import random
+import re
+import signal
 import socket
 import tempfile
 import time
@@ -68,6 +72,19 @@ def receive(sock: socket.socket, size: int) -> bytes:
     return bytes(got)
 
 
+def to_the_end(sock: socket.socket, what: str, patience: float = 5.0) -> bytes:
+    """All that comes until the server closes."""
+    got = bytearray()
+    sock.settimeout(patience)
+    try:
+        while piece := sock.recv(1 << 18):
+            got += piece
+    except TimeoutError:
+        raise Unmet(f"{what}: after {len(got)} bytes ({bytes(got[-40:])!r}) nothing came for "
+                    f"{patience:.0f} s, and it is not closed") from None
+    return bytes(got)
+
+
 def through(sock: socket.socket, data: bytes, wait: float = 0.0, patience: float = 10.0) -> None:
     """Sends `data` to the text port, reads after `wait` seconds; all must come back, then FIN."""
     sock.settimeout(patience)
@@ -92,6 +109,61 @@ def ask_hello(sock: socket.socket, times: int = 1) -> None:
         stream_of_answers(sock, 1)
 
 
+@contextlib.contextmanager
+def stopped(server: harness.Server):
+    """What happens in the block is found by the server in one batch, after it."""
+    server.signal(signal.SIGSTOP)
+    while harness.stat_of(server.pid)[0] not in "Tt":  # t: under strace
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.signal(signal.SIGCONT)
+
+
+def send_until_full(sock: socket.socket, most: int = 64 << 20) -> int:
+    """Sends without reading, until nobody has taken more for half a second; how much that was."""
+    piece, sent, timeout = noise(1 << 16), 0, sock.gettimeout()
+    sock.settimeout(0.5)
+    try:
+        while sent < most:
+            sent += sock.send(piece)
+    except TimeoutError:
+        pass
+    finally:
+        sock.settimeout(timeout)
+    return sent
+
+
+def reset(sock: socket.socket) -> None:
+    wire.reset_when_closed(sock)
+    sock.close()
+
+
+def lets_go(server: harness.Server, before: int, patience: float = 5.0) -> None:
+    """The server has as many sockets as it had, at the latest after so long."""
+    deadline = time.monotonic() + patience
+    while (left := server.sockets() - before) > 0:
+        require(time.monotonic() < deadline, f"{left} sockets are still open after {patience} s")
+        time.sleep(0.05)
+
+
+def serves_a_crowd(stage: str) -> None:
+    """150 clients of each port, of which one event tells."""
+    with harness.Server(stage) as server:
+        with stopped(server):
+            socks = [server.connect(port) for port in ("text", "http") for _ in range(150)]
+        for sock in socks:
+            sock.sendall(HELLO)
+        for number, sock in enumerate(socks):
+            sock.settimeout(5)
+            try:
+                require(sock.recv(1000), f"client {number} was closed")
+            except TimeoutError:
+                raise Unmet(f"of {len(socks)} clients, number {number} got no answer") from None
+            sock.close()
+
+
 def closes_a_silent_client(stage: str) -> None:
     with harness.Server(stage, "--idle-timeout", "0.5") as server, server.connect("http") as sock:
         began = time.monotonic()
@@ -112,12 +184,27 @@ def interests(trace: strace.Log, operation: str = "ADD") -> list[str]:
 
 
 @contextlib.contextmanager
-def traced(stage: str, *flags: str, calls: str):
+def four_loops(stage: str):
+    """A server built with ThreadSanitizer, which must have nothing to say; and four HTTP clients,
+    one in each of its loops, because each has room for one."""
+    folder = pathlib.Path(os.environ.get("LAB_TSAN", "build/bin-g++-thread"))
+    with harness.Server(harness.ROOT / folder / stage, "--threads", "4", "--max-connections", "4",
+                        env={"TSAN_OPTIONS": "halt_on_error=0"}) as server:
+        try:
+            with contextlib.ExitStack() as stack:
+                yield [stack.enter_context(wire.connect(server)) for _ in range(4)]
+        finally:
+            if found := re.search(r"SUMMARY: ThreadSanitizer: (.*)", server.stderr()):
+                raise Unmet(f"ThreadSanitizer says: {found[1]}")
+
+
+@contextlib.contextmanager
+def traced(stage: str, *flags: str, calls: str, options: tuple[str, ...] = ()):
     """A server under strace, and what that says; read it after the block, when all has been
     written."""
     if why := harness.why_no_tracing():
         raise CannotLook(why)
     with tempfile.NamedTemporaryFile(prefix="strace-") as file:
-        wrapper = strace.command(file.name, calls, "-f")
+        wrapper = strace.command(file.name, calls, "-f", *options)
         with harness.Server(stage, *flags, wrapper=wrapper) as server:
             yield server, strace.Log(file.name)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 
 from tests import harness
-from tests.exercises.clients import ask, ask_hello, connection, require
+from tests.exercises.clients import (
+    HELLO, ask, ask_hello, connection, lets_go, receive, require, reset, stats, to_the_end)
+
+LONG = b"GET /count?n=10000000 HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 def body_of(n: int) -> bytes:
@@ -30,9 +33,12 @@ def small(server: harness.Server) -> None:
 
 def large(server: harness.Server) -> None:
     client = connection(server)
+    before = stats(client)["requests"]
     count(client, 300_000)
     answer, body = ask(client, "GET", "/hello")
     require(answer.status == 200 and body == b"hello, world\n", "the next request went wrong")
+    counted = stats(client)["requests"] - before
+    require(counted == 3, f"3 requests, and /stats counts {counted}")
     client.close()
 
 
@@ -43,6 +49,14 @@ def none(server: harness.Server) -> None:
     client.close()
 
 
+def any_number(server: harness.Server) -> None:
+    """More than 32 bits hold."""
+    with server.connect("http") as sock:
+        sock.sendall(LONG.replace(b"10000000", b"5000000000"))
+        got = receive(sock, 2000)
+        require(b" 200 " in got[:20] and b"\n100\n" in got, f"n=5000000000: {got[:40]!r} came")
+
+
 def refused(server: harness.Server) -> None:
     for query in ("", "?n=", "?n=x", "?n=-1", "?n=5x"):
         client = connection(server)
@@ -51,42 +65,99 @@ def refused(server: harness.Server) -> None:
         client.close()
 
 
+def head_only(server: harness.Server) -> None:
+    """HEAD: what GET would say, without the body; and the connection goes on."""
+    with server.connect("http") as sock:
+        sock.settimeout(5)
+        sock.sendall(LONG.replace(b"GET", b"HEAD") + HELLO)
+        got = b""
+        while b"hello, world\n" not in got:
+            try:
+                piece = sock.recv(1000)
+            except TimeoutError:
+                piece = b""
+            got += piece
+            require(piece, f"HEAD /count, then GET /hello: {got[-60:]!r} came, then nothing more")
+            require(len(got) < 2000, f"HEAD /count has a body: {got[-60:]!r}")
+        head, _, rest = got.partition(b"\r\n\r\n")
+        require(b" 200 " in head[:20], f"HEAD /count: {head[:40]!r} came")
+        require(rest.startswith(b"HTTP/1.1 200"), f"HEAD /count has a body: {rest[:40]!r}")
+
+
 def bounded(server: harness.Server) -> None:
     """A client that asks for 80 MB and does not read, next to one that wants little."""
     with server.connect("http") as warm:
         ask_hello(warm)
     before = server.resident()
     with server.connect("http") as sock:
-        sock.sendall(b"GET /count?n=10000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        sock.sendall(LONG)
         first = sock.recv(100)
         require(b" 200 " in first, f"{first[:40]!r} came")
-        time.sleep(1)
+        time.sleep(0.7)
         with server.connect("http") as other:
             other.settimeout(5)
             ask_hello(other)
         grown = (server.resident() - before) >> 10
         require(grown < 8 * 1024, f"the server has grown by {grown} KiB for a client that stalls")
         got = 0
-        while got < 20 << 20:  # it goes on when the client does
+        while got < 10 << 20:  # it goes on when the client does
             piece = sock.recv(1 << 20)
             require(piece, f"closed after {got} bytes")
             got += len(piece)
-    time.sleep(0.3)
-    with server.connect("http") as other:  # a client that leaves in the middle harms nobody
+
+
+def left_alone(server: harness.Server) -> None:
+    """Clients that leave in the middle, half of them by a reset, harm nobody and leave nothing."""
+    def come_and_go(times: int) -> None:
+        for number in range(times):
+            sock = server.connect("http")
+            sock.sendall(LONG)
+            sock.recv(1000)
+            reset(sock) if number % 2 else sock.close()
+        lets_go(server, sockets)
+
+    sockets = server.sockets()
+    come_and_go(10)
+    before = server.resident()
+    come_and_go(60)
+    grown = (server.resident() - before) >> 10
+    require(grown < 2 * 1024, f"60 clients left in the middle, and {grown} KiB were kept")
+    with server.connect("http") as other:
         ask_hello(other)
 
 
 def old(server: harness.Server) -> None:
     """HTTP/1.0 has no chunks: the end of the connection ends the body."""
+    for more in (b"", b"Connection: keep-alive\r\n"):
+        with server.connect("http") as sock:
+            sock.sendall(b"GET /count?n=3 HTTP/1.0\r\n" + more + b"\r\n")
+            got = to_the_end(sock, f"HTTP/1.0 {more.decode().strip()}")
+        head, _, body = got.partition(b"\r\n\r\n")
+        require(b" 200 " in head[:20] and body == b"1\n2\n3\n", f"{got!r} came")
+        require(b"chunked" not in head.lower(), "chunks for an HTTP/1.0 client")
+
+
+def in_order(server: harness.Server) -> None:
+    """The next request waits behind it, and the last answer is complete."""
+    end = HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     with server.connect("http") as sock:
-        sock.sendall(b"GET /count?n=3 HTTP/1.0\r\n\r\n")
-        sock.settimeout(5)
-        got = b""
-        while piece := sock.recv(1000):
-            got += piece
-    head, _, body = got.partition(b"\r\n\r\n")
-    require(b" 200 " in head[:20] and body == b"1\n2\n3\n", f"{got!r} came")
-    require(b"chunked" not in head.lower(), "chunks for an HTTP/1.0 client")
+        sock.sendall(LONG.replace(b"10000000", b"9000") + end)
+        got = to_the_end(sock, "GET /count?n=9000 and GET /hello in one packet")
+        first = got.find(b"0\r\n\r\n")
+        require(b"\n9000\n" in got[:first] and b"hello, world" in got[first:],
+                f"GET /count?n=9000 and GET /hello in one packet: {got[-60:]!r} came")
+        require(got.count(b"HTTP/1.1 200") == 2, "not two answers")
+    with server.connect("http") as sock:
+        sock.sendall(end.replace(b"/hello", b"/count?n=300000"))
+        got = to_the_end(sock, "n=300000 with Connection: close")
+        require(got.endswith(b"300000\n\r\n0\r\n\r\n"),
+                f"with Connection: close, n=300000 ended after {len(got)} bytes")
+    with server.connect("http") as sock:
+        sock.sendall(LONG.replace(b"10000000", b"9000") + b"NOT HTTP\r\n\r\n")
+        got = to_the_end(sock, "n=9000 and what is no HTTP")
+        require(b"\n9000\n" in got, "what is no HTTP, behind n=9000: the numbers did not come")
+        require(b"HTTP/1.1 400" in got[got.find(b"0\r\n\r\n"):],
+                f"what is no HTTP, behind n=9000: {got[-60:]!r} came, and no 400")
 
 
 def guarded(server: harness.Server) -> None:

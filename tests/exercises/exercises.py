@@ -1,20 +1,28 @@
 """Runs the checks of notes/exercises.md, and checks the checks.
 
     -m tests.exercises.exercises check 02a       does the tree do what exercise 02a asks for?
-    -m tests.exercises.exercises probe 02a       the same, until the first point that is missing
+    -m tests.exercises.exercises probe 02a [P]   the same, until the first point that is missing, or
+                                                 the point check_P alone
     -m tests.exercises.exercises verify [02a..]
-        in copies of the tree: each solution (notes/solutions/02a.patch) passes its check; the tree
-        as it is and each wrong solution (tests/exercises/wrong/02a-*.patch) fail it
+        in copies of the tree: each solution (notes/solutions/02a.patch) passes its check, and so
+        does an answer that goes another way (tests/exercises/unusual/02a-*.patch); the tree as it
+        is and each wrong answer (tests/exercises/wrong/02a-*.patch) are refused
 
 A check is a module check_02a.py. Its functions that begin with `check_` are the points asked for,
 in order: the docstring's first line says what must hold, an Unmet says what was seen, a CannotLook
-why nothing could be. BINARIES names what must be built. Exit status: 0 solved, 1 not, 77 not known.
+why nothing could be. BINARIES names what must be built, TSAN what must be built with
+ThreadSanitizer, too. Exit status: 0 solved, 1 not, 77 not known.
+
+Wrong and unusual answers are patches to the solution, not to the tree: a few lines each, and a few
+files to compile. A wrong one's head says which point refuses it (`Misses: check_quiet`); that one
+alone is looked at.
 """
 
 from __future__ import annotations
 
 import collections
 import concurrent.futures
+import dataclasses
 import importlib
 import os
 import pathlib
@@ -31,7 +39,8 @@ from tests.trees import Failure
 HERE = pathlib.Path(__file__).resolve().parent
 OUTPUT = harness.ROOT / "build" / "exercises"
 SOLUTIONS = harness.ROOT / "notes" / "solutions"
-OBJECTS = "build/obj/g++"
+OBJECTS = ("build/obj/g++", "build/obj/g++-thread")
+TSAN = "build/bin-g++-thread"
 SOLVED, TO_DO, NOT_KNOWN = 0, 1, 77
 IDS = sorted(path.stem.removeprefix("check_") for path in HERE.glob("check_*.py"))
 
@@ -42,8 +51,9 @@ def module_of(name: str):
     return importlib.import_module(f"tests.exercises.check_{name}")
 
 
-def points(module) -> list:
-    return [thing for name, thing in vars(module).items() if name.startswith("check_")]
+def points(module, only: str = "") -> list:
+    found = {name: thing for name, thing in vars(module).items() if name.startswith("check_")}
+    return [found["check_" + only]] if only else list(found.values())
 
 
 def missing(point) -> str:
@@ -74,9 +84,9 @@ def look_at(point) -> tuple[str, str]:
     return ("missing", lacks) if lacks else ("ok", "")
 
 
-def check(name: str, all_points: bool = True) -> int:
+def check(name: str, all_points: bool = True, only: str = "") -> int:
     count: collections.Counter[str] = collections.Counter()
-    for point in points(module_of(name)):
+    for point in points(module_of(name), only):
         what = point.__doc__.strip().split("\n\n")[0].replace("\n    ", "\n          ")
         verdict, why = look_at(point)
         count[verdict] += 1
@@ -95,68 +105,139 @@ def check(name: str, all_points: bool = True) -> int:
     return SOLVED
 
 
+def goals(folder: str, tsan: str, *names: str) -> list[list[str]]:
+    """What make is told, once per sanitizer, to build all that these checks start."""
+    found = []
+    for attribute, sanitizer, into in (("BINARIES", "", folder), ("TSAN", "thread", tsan)):
+        binaries = {b for name in names for b in getattr(module_of(name), attribute, ())}
+        if binaries:
+            found.append([f"SAN={sanitizer}", *(f"{into}/{b}" for b in sorted(binaries))])
+    return found
+
+
+def build_and_check(name: str) -> int:
+    """What the check says stands first: the compiler's warnings follow it, its errors stand alone.
+    """
+    said = ""
+    for arguments in goals("build", os.environ.get("LAB_TSAN", TSAN), name):
+        made = trees.run(["make", "-s", f"-j{os.cpu_count() or 1}", *arguments], cwd=harness.ROOT)
+        said += made.stdout
+        if made.returncode != 0:
+            print(said, file=sys.stderr)
+            return TO_DO
+    status = check(name)
+    print(said, end="", file=sys.stderr)
+    return status
+
+
 # ---- the checks, checked -------------------------------------------------------------------------
 
 
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """A patch to the solution of an exercise."""
+
+    patch: pathlib.Path
+    misses: str  # the point that refuses it; empty: none, because it is right
+
+    @classmethod
+    def read(cls, patch: pathlib.Path) -> Answer:
+        found = re.search(r"^Misses: check_(\w+)$", patch.read_text(encoding="utf-8"), re.MULTILINE)
+        right = patch.parent.name == "unusual"
+        if right == bool(found):
+            raise Failure(f"{patch.name}: a wrong answer's head says Misses:, another's does not")
+        return cls(patch, "" if right else found[1])
+
+
+def answers(name: str) -> list[Answer]:
+    """To each exercise three wrong ones, and one that is right and not the solution."""
+    wrong, unusual = (sorted((HERE / folder).glob(f"{name}-*.patch"))
+                      for folder in ("wrong", "unusual"))
+    if len(wrong) < 3 or not unusual:
+        raise Failure(f"{name}: {len(wrong)} wrong answers and {len(unusual)} unusual ones")
+    return [Answer.read(patch) for patch in (*wrong, *unusual)]
+
+
 def build(tree: pathlib.Path, *names: str) -> None:
-    binaries = {binary for name in names for binary in module_of(name).BINARIES}
-    trees.make(tree, "CXX=g++", *(f"build/{binary}" for binary in sorted(binaries)))
+    for arguments in goals("build", TSAN, *names):
+        trees.make(tree, "CXX=g++", *arguments)
 
 
-def outcome(tree: pathlib.Path, name: str) -> subprocess.CompletedProcess:
+def outcome(tree: pathlib.Path, name: str, point: str = "") -> subprocess.CompletedProcess:
     """With PYTHONOPTIMIZE, which leaves out every `assert`: a check made of these would pass."""
-    program = [sys.executable, "-B", "-m", "tests.exercises.exercises"]
-    result = trees.run([*program, "probe", name], cwd=harness.ROOT, timeout=120,
-                       env={**os.environ, "LAB_BIN": str(tree / "build"), "PYTHONOPTIMIZE": "1"})
+    program = [sys.executable, "-B", "-m", "tests.exercises.exercises", "probe", name]
+    result = trees.run(program + [point] * bool(point), cwd=harness.ROOT, timeout=240,
+                       env={**os.environ, "LAB_BIN": str(tree / "build"),
+                            "LAB_TSAN": str(tree / TSAN), "PYTHONOPTIMIZE": "1"})
     if "exercise " + name not in result.stdout:
         raise Failure(f"the check of {name} broke down:\n{result.stdout}")
     return result
 
 
-def verify_patch(patch: pathlib.Path, untouched: pathlib.Path) -> str:
-    """One solution, or one wrong solution."""
-    name, right = patch.stem[:3], patch.parent == SOLUTIONS
-    tree = OUTPUT / patch.stem
-    trees.copy(tree, OBJECTS, source=untouched)
-    trees.apply(patch, tree)
+def solve(name: str, untouched: pathlib.Path) -> pathlib.Path:
+    """A tree with the solution, built."""
+    tree = OUTPUT / name
+    trees.copy(tree, *OBJECTS, source=untouched)
+    trees.apply(SOLUTIONS / f"{name}.patch", tree)
     build(tree, name)
+    return tree
+
+
+def verify_right(name: str, tree: pathlib.Path) -> str:
     result = outcome(tree, name)
-    if right and result.returncode == TO_DO:
-        raise Failure(f"the solution does not pass its check:\n{result.stdout}")
-    if not right and result.returncode == SOLVED:
-        raise Failure(f"{patch.relative_to(harness.ROOT)} passes the check, and should not")
+    if result.returncode == TO_DO:
+        raise Failure(f"it does not pass its check:\n{result.stdout}")
+    return verdict(result, "solved")
+
+
+def verify_answer(name: str, answer: Answer, solution: pathlib.Path) -> str:
+    tree = OUTPUT / answer.patch.stem
+    trees.copy(tree, *OBJECTS, source=solution)
+    trees.apply(answer.patch, tree)
+    build(tree, name)
+    if not answer.misses:
+        said = verify_right(name, tree)
+    else:
+        result = outcome(tree, name, answer.misses)
+        if result.returncode == SOLVED:
+            raise Failure(f"check_{answer.misses} does not refuse it")
+        said = verdict(result, "refused: " + reason(result))
     shutil.rmtree(tree)
-    return f"{patch.stem}: " + verdict(result, "solved" if right else "noticed")
+    return said
 
 
 def verify_untouched(name: str, untouched: pathlib.Path) -> str:
     result = outcome(untouched, name)
     if result.returncode == SOLVED:
         raise Failure("the tree passes the check without a solution")
-    return f"{name}: " + verdict(result, "not solved by the tree as it is")
+    return verdict(result, "not solved by the tree as it is")
+
+
+def reason(result: subprocess.CompletedProcess) -> str:
+    """Of the first point that is not ok: its last line."""
+    return re.search(r"(?m)^(?:missing|skipped) .*\n(?: .*\n)* +(.*)", result.stdout)[1]
 
 
 def verdict(result: subprocess.CompletedProcess, known: str) -> str:
-    """In a word; for what is not known, the first reason that was given."""
-    if result.returncode != NOT_KNOWN:
-        return known
-    return "skipped, " + re.search(r"(?m)^skipped .*\n(?: .*\n)* +(.*)", result.stdout)[1]
+    return known if result.returncode != NOT_KNOWN else "skipped, " + reason(result)
 
 
 def verify(names: list[str]) -> int:
     wanted = names or IDS
     shutil.rmtree(OUTPUT, ignore_errors=True)
     untouched = OUTPUT / "untouched"
-    trees.copy(untouched, OBJECTS)  # what is edited meanwhile changes nothing
+    trees.copy(untouched, *OBJECTS)  # what is edited meanwhile changes nothing
     build(untouched, *wanted)  # by one make: two of them in a tree trip over each other
     # More than cores: most checks wait rather than work.
     with concurrent.futures.ThreadPoolExecutor((os.cpu_count() or 1) + 2) as pool:
-        jobs = {}
-        for name in wanted:
-            wrong = sorted((HERE / "wrong").glob(f"{name}-*.patch"))
-            for patch in (SOLUTIONS / f"{name}.patch", *wrong):
-                jobs[pool.submit(verify_patch, patch, untouched)] = patch.stem
-            jobs[pool.submit(verify_untouched, name, untouched)] = name
+        jobs = {pool.submit(verify_untouched, name, untouched): f"{name} untouched"
+                for name in wanted}
+        solutions = {name: pool.submit(solve, name, untouched) for name in wanted}
+        for name, solution in solutions.items():
+            tree = solution.result()
+            jobs[pool.submit(verify_right, name, tree)] = f"{name} solution"
+            for answer in answers(name):
+                jobs[pool.submit(verify_answer, name, answer, tree)] = answer.patch.stem
         failed, skipped = report(jobs)
     print(f"{len(wanted)} exercises: " + (f"{failed} failures" if failed else "all hold")
           + (f", {skipped} of {len(jobs)} trees skipped" if skipped else ""))
@@ -169,10 +250,10 @@ def report(jobs: dict) -> tuple[int, int]:
     for job in concurrent.futures.as_completed(jobs):
         try:
             said = job.result()
-            name, gap, why = said.partition(": skipped, ")
-            skipped += bool(gap)
-            print(said, flush=True)
-            if gap and (text := skips.complaint([(f"exercise {name}", why)])):
+            before, _, why = said.partition("skipped, ")
+            skipped += not before
+            print(f"{jobs[job]}: {said}", flush=True)
+            if not before and (text := skips.complaint([(f"exercise {jobs[job]}", why)])):
                 raise Failure(text)
         except (Failure, OSError, subprocess.TimeoutExpired) as error:
             failed += 1
@@ -181,8 +262,10 @@ def report(jobs: dict) -> tuple[int, int]:
 
 
 def main(argv: list[str]) -> int:
-    if len(argv) == 2 and argv[0] in ("check", "probe"):
-        return check(argv[1], all_points=argv[0] == "check")
+    if len(argv) == 2 and argv[0] == "check":
+        return build_and_check(argv[1])
+    if len(argv) in (2, 3) and argv[0] == "probe":
+        return check(argv[1], all_points=False, only=argv[2] if argv[2:] else "")
     if argv[:1] == ["verify"]:
         return verify(argv[1:])
     print(__doc__, file=sys.stderr)

@@ -81,7 +81,8 @@ def test_nothing_of_a_solution_is_in_it():
     found = handout.files()
     assert leaks(found) == []
     assert not [name for name in found if name.startswith((
-        "notes/solutions", "tests/exercises/wrong", "tests/broken", "build"))]
+        "notes/solutions", "tests/exercises/wrong", "tests/exercises/unusual", "tests/broken",
+        "build"))]
 
 
 @pytest.mark.parametrize("name", ["notes/changed", "notes/next", "tests/steps/test_steps.py"])

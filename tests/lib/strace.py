@@ -107,8 +107,11 @@ class Log:
             self.cut = start
         return rests
 
-    def settle(self) -> None:
-        """Until strace has written what has happened."""
-        size = -1
+    def settle(self, patience: float = 10.0) -> None:
+        """Until strace has written what has happened. A server that spins never has done so."""
+        deadline, size = time.monotonic() + patience, -1
         while size != (size := self.path.stat().st_size):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the server makes system calls without end, {patience:.0f} s "
+                                   "after the last request")
             time.sleep(0.2)
