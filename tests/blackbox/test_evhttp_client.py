@@ -193,7 +193,9 @@ def head(request: bytes) -> tuple[bytes, dict[bytes, bytes], bytes]:
     """Request line, fields by name in lower case, body."""
     lines, body = request.split(b"\r\n\r\n", 1)
     first, *fields = lines.split(b"\r\n")
-    return first, {name.lower(): value for name, value in (f.split(b": ", 1) for f in fields)}, body
+    found = {name.lower(): value for name, value in (f.split(b": ", 1) for f in fields)}
+    assert len(found) == len(fields), "a field stands twice"
+    return first, found, body
 
 
 @pytest.mark.parametrize("flags", [

@@ -103,6 +103,20 @@ def test_idle_connections_are_closed(evhttp):
         client.expect_eof()
 
 
+def test_what_came_while_it_stood_still_is_answered(evhttp):
+    """Fails where the clock is asked before the socket: the time-out passes while the process is
+    stopped, and so does what came meanwhile."""
+    server = evhttp("--idle-timeout", "1")
+    with wire.connect(server) as client, wire.connect(server) as silent:
+        assert wire.stats(server)["connections_open"] == 3
+        server.signal(signal.SIGSTOP)
+        client.send(wire.request("GET", "/hello"))
+        time.sleep(1.2)
+        server.signal(signal.SIGCONT)
+        assert client.read_response().status == 200
+        silent.expect_eof()
+
+
 @pytest.mark.parametrize("storm", ["silent", "request", "half", "reset", "refused"])
 def test_open_count_returns(evhttp, storm):
     """Fails where the table of connections keeps one that evhttp has closed, whatever closed it."""
@@ -127,9 +141,11 @@ def test_open_count_returns(evhttp, storm):
 def test_max_connections(evhttp):
     """Fails where one client more than allowed is accepted, or waits for ever when others leave."""
     server = evhttp("--max-connections", "2")
+    server.signal(signal.SIGSTOP)  # it finds all of them waiting
     clients = [wire.connect(server) for _ in range(3)]
     for client in clients:
         client.send(wire.request("GET", "/hello"))
+    server.signal(signal.SIGCONT)
     for client in clients[:2]:
         client.read_response()
     clients[2].expect_silence(0.3)

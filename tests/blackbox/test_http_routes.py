@@ -127,6 +127,17 @@ def test_stats(start_http, engine):
     assert 0 <= before["uptime_seconds"] < 60
 
 
+def test_what_has_gone_out_is_counted_as_it_goes(start_http):
+    """Fails where a large answer counts when the last of it is sent, and not before: a bufferevent
+    without a watermark tells of no write but that one."""
+    server = start_http("--max-body", str(16 << 20))
+    body = b"b" * (16 << 20)
+    with wire.connect(server) as client:
+        client.send(request("POST", "/echo", body=body))
+        client.read_exactly(4 << 20)
+        assert wire.stats(server)["bytes_out"] >= 4 << 20
+
+
 @pytest.mark.threads
 def test_stats_count_all_loops(server):
     """Fails where a loop counts only for itself, or reads another's counters unsafely."""

@@ -109,6 +109,28 @@ def test_calls_that_fail_now_and_then(plain, fault, tmp_path, tracing):
     assert log.read_text(encoding="ascii", errors="replace").count("(INJECTED)") > 1
 
 
+def test_a_client_that_cannot_be_watched(plain, stage, tmp_path, tracing):
+    """Fails where a client whom epoll does not take (ENOSPC: max_user_watches) is kept, and waits in
+    vain. A bufferevent does not say that it failed: there the time-out ends it."""
+    idle = ("--idle-timeout", "1") if stage.startswith("04") else ()
+
+    def start(*inject: str):
+        log = strace.Log(tmp_path / f"calls{len(inject)}")
+        return plain("--threads", "1", *idle, wrapper=strace.command(
+            log.path, "epoll_ctl", "-f", *inject)), log
+
+    server, log = start()
+    with server.connect():
+        eventually(lambda: server.sockets() and log.calls("epoll_ctl"), what="it is watched")
+        comes_to_rest(server)
+        adds = [at for at, call in enumerate(log.calls("epoll_ctl"), 1) if "_ADD" in call.args]
+    server, log = start("-e", f"inject=epoll_ctl:error=ENOSPC:when={adds[-1]}")
+    with wire.connect(server) as client, contextlib.suppress(ConnectionResetError):
+        assert client.read_to_eof() == b""
+    assert log.calls("epoll_ctl")[adds[-1] - 1].result == "ENOSPC"
+    still_serves(server)
+
+
 SERVERS = (*harness.STAGES, "evhttp_server")
 PAUSE = 0.1  # kStarvedPause: no accepting for so long
 

@@ -130,9 +130,9 @@ def test_a_slow_reader_is_bounded(start):
             pytest.fail("a slow reader keeps its connection")
 
 
-def test_complete_answers_restart_the_clock(start):
+def test_complete_answers_restart_the_clock(start_http):
     """Fails where the clock runs from accept to the end, however busy the client is."""
-    server = start("--idle-timeout", str(IDLE))
+    server = start_http("--idle-timeout", str(IDLE))
     with wire.connect(server) as client:
         for _ in range(6):
             client.send(load.HELLO)

@@ -709,8 +709,8 @@ TEST(Routes, StatsAreThoseOfAllLoops) {
     }
   }
   const std::array<Gauge, 2> gauges = {
-      {{"held", [] { return std::optional<std::uint64_t>(7'000'007); }},
-       {"silent", []() -> std::optional<std::uint64_t> { return std::nullopt; }}}};
+      {{"silent", []() -> std::optional<std::uint64_t> { return std::nullopt; }},
+       {"held", [] { return std::optional<std::uint64_t>(7'000'007); }}}};
   App app;
   app.stage = "two";
   app.stats = stats;
