@@ -175,7 +175,8 @@ class Tap(threading.Thread):
         with self.lock:
             self.names.ports.update({str(port): f"{name}-listener" for name, port in ports.items()})
             self.heard.notify_all()
-            self.heard.wait_for(lambda: self.begun or self.gone, PATIENCE)
+            if not self.heard.wait_for(lambda: self.begun or self.gone, PATIENCE):
+                raise NotRecorded("it does not wait in the C library's epoll_wait")
 
     def asleep(self) -> bool:
         with self.lock:

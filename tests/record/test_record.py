@@ -279,6 +279,20 @@ def test_a_server_that_spins_is_given_up(monkeypatch):
         record.record(target_of("02"), steps.find("keepalive"))
 
 
+def test_a_server_without_epoll_is_refused(monkeypatch, tmp_path):
+    """Fails where its recording has no steps, and nobody says why."""
+    monkeypatch.setattr(tap, "PATIENCE", 1.0)
+    mine = tmp_path / "mine"
+    mine.write_text(f"#!{sys.executable}\nimport socket\nserver = socket.create_server(('', 0))\n"
+                    "port = server.getsockname()[1]\n"
+                    "print(f'listening on 127.0.0.1:{port} (text)', flush=True)\n"
+                    "server.accept()\n", encoding="utf-8")
+    mine.chmod(0o755)
+    target = record.Target(record.MINE, "01_plain_epoll", binary=mine)
+    with pytest.raises(tap.NotRecorded, match="epoll_wait"):
+        record.record(target, steps.find("line"))
+
+
 def test_without_gdb_one_line_says_so(tmp_path):
     """Fails where a traceback does."""
     (tmp_path / "python3").symlink_to(sys.executable)
