@@ -79,7 +79,8 @@ class Program:
         kept = binary.with_name(f"{binary.name}.layout")
         newest = max(binary.stat().st_mtime, LAYOUT.stat().st_mtime)
         if not kept.exists() or kept.stat().st_mtime < newest:
-            kept.write_text(said_by_gdb(binary), encoding="utf-8")
+            layout = json.loads(said_by_gdb(binary))
+            kept.write_text(json.dumps(layout), encoding="utf-8")
         return cls(json.loads(kept.read_text(encoding="utf-8")))
 
     def text_of(self, file: str) -> str:
