@@ -152,9 +152,9 @@ class Tap(threading.Thread):
         if call is None:
             return None
         if "wait" in said.name:
+            events = said.events if said.result not in ("0", "EINTR") else []
             self.ready = [{"who": self.names.behind(data), "events": short(bits)}
-                          for bits, data in (said.events if said.result not in ("0", "EINTR")
-                                             else [])]
+                          for bits, data in events]
         else:
             self.ready = [entry for entry in self.ready if entry["who"] != who]
         self.recording.count(said, who)
@@ -175,7 +175,8 @@ class Tap(threading.Thread):
         with self.lock:
             self.names.ports.update({str(port): f"{name}-listener" for name, port in ports.items()})
             self.heard.notify_all()
-            self.heard.wait_for(lambda: self.begun or self.gone, PATIENCE)
+            if not self.heard.wait_for(lambda: self.begun or self.gone, PATIENCE):
+                raise NotRecorded("it does not wait in the C library's epoll_wait")
 
     def asleep(self) -> bool:
         with self.lock:
@@ -248,11 +249,10 @@ class Stepper(conv.Player):
     def do(self, step: conv.Step) -> bool:
         index = self.conversation.steps.index(step)
         self.tap.client_step(index, step.value if step.verb == "signal" else "")
-        if step.verb != "connects":
+        if step.verb != "connects" or not self.conversation.recorded:
             return super().do(step)
-        client = socket.socket()
-        if self.conversation.recorded:  # with fewer bytes, but as much of it has to wait
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_WINDOW)
+        client = socket.socket()  # there are fewer bytes, but as many of them have to wait
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_WINDOW)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.connect((self.server.host, self.server.ports[step.value]))
         self.clients[step.client] = conv.Client(client)

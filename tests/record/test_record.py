@@ -59,8 +59,11 @@ def test_two_recordings_are_the_same(server, name):
 
 
 def test_time_passes_only_for_the_server():
-    """Fails where a time-out is sat out: these are 60 and 1 seconds by the server's clock."""
+    """Fails where a time-out is sat out, or a deadline is not read but guessed: these are 60 and 1
+    seconds by the server's clock."""
     recording = recorded("02", "connection_close")
+    assert all(state["derived"] == ["ready"] for server in record.SERVERS
+               for recorded_one in all_recorded(server) for _, state in states(recorded_one))
     ends = {c["list"]: c["ends"] for _, state in states(recording) for c in state["conns"]}
     assert ends["idle"] == "60 s" and ends["linger"] == "1 s"
 
@@ -277,6 +280,20 @@ def test_a_server_that_spins_is_given_up(monkeypatch):
     monkeypatch.setattr(tap, "MOST_STEPS", 50)
     with pytest.raises(tap.NotRecorded, match="does it spin"):
         record.record(target_of("02"), steps.find("keepalive"))
+
+
+def test_a_server_without_epoll_is_refused(monkeypatch, tmp_path):
+    """Fails where its recording has no steps, and nobody says why."""
+    monkeypatch.setattr(tap, "PATIENCE", 1.0)
+    mine = tmp_path / "mine"
+    mine.write_text(f"#!{sys.executable}\nimport socket\nserver = socket.create_server(('', 0))\n"
+                    "port = server.getsockname()[1]\n"
+                    "print(f'listening on 127.0.0.1:{port} (text)', flush=True)\n"
+                    "server.accept()\n", encoding="utf-8")
+    mine.chmod(0o755)
+    target = record.Target(record.MINE, "01_plain_epoll", binary=mine)
+    with pytest.raises(tap.NotRecorded, match="epoll_wait"):
+        record.record(target, steps.find("line"))
 
 
 def test_without_gdb_one_line_says_so(tmp_path):
