@@ -1,8 +1,8 @@
 "use strict";
 
 // Two recordings become one list of rows. A row is one step of A, or of B, or of both where both do
-// the same; the page steps from row to row. The clients' steps divide the rows, since the clients do
-// the same to both. Between two of those the calls are matched first, by what they are for, as
+// the same; the page steps from row to row. The clients' steps divide the rows, since the clients
+// do the same to both. Between two of those the calls are matched first, by what they are for, as
 // `make diff` does; functions only where the calls leave a gap, or a function that one stage calls
 // earlier would tear the calls apart.
 
