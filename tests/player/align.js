@@ -25,8 +25,9 @@ function purpose(step) {
   return `${job} ${ROLE.exec(`${args} ${result}`)?.[0] ?? ""}`;
 }
 
-const callText = ({ name, args, result }) =>
-  `${name}(${args})${result === "" ? "" : ` = ${result}`}`;
+/** As `make trace` writes it; a signal is none, but stands among them. */
+const callText = ({ name, args, result }) => (name === "signal" ? args
+  : `${name}(${args})${result === "" ? "" : ` = ${result}`}`);
 
 /** The longest list of pairs [i, j] with equal keys, both rising. */
 function common(a, b) {

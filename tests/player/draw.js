@@ -8,8 +8,8 @@
 const SOURCE_LINES = 9; // odd: the current one is in the middle
 const CALLS_SHOWN = 24;
 const KEYWORDS = "auto bool break case class const constexpr continue default do else enum false "
-  .concat("for if inline int namespace noexcept nullptr operator private public return static struct ")
-  .concat("switch this true using void while").replaceAll(" ", "|");
+  .concat("for if inline int namespace noexcept nullptr operator private public return static ")
+  .concat("struct switch this true using void while").replaceAll(" ", "|");
 const TOKENS = new RegExp([
   /(?<comment>\/\/.*)/, /(?<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|<[\w/.]+>$)/,
   RegExp(`(?<keyword>\\b(?:${KEYWORDS})\\b|^\\s*#\\w+)`), /(?<number>\b\d[\w']*)/]
