@@ -1,8 +1,8 @@
 "use strict";
 
 // Two recordings become one list of rows. A row is one step of A, or of B, or of both where both do
-// the same; the page steps from row to row. The clients' steps divide the rows, since the clients do
-// the same to both. Between two of those the calls are matched first, by what they are for, as
+// the same; the page steps from row to row. The clients' steps divide the rows, since the clients
+// do the same to both. Between two of those the calls are matched first, by what they are for, as
 // `make diff` does; functions only where the calls leave a gap, or a function that one stage calls
 // earlier would tear the calls apart.
 
@@ -25,8 +25,9 @@ function purpose(step) {
   return `${job} ${ROLE.exec(`${args} ${result}`)?.[0] ?? ""}`;
 }
 
-const callText = ({ name, args, result }) =>
-  `${name}(${args})${result === "" ? "" : ` = ${result}`}`;
+/** As `make trace` writes it; a signal is none, but stands among them. */
+const callText = ({ name, args, result }) => (name === "signal" ? args
+  : `${name}(${args})${result === "" ? "" : ` = ${result}`}`);
 
 /** The longest list of pairs [i, j] with equal keys, both rising. */
 function common(a, b) {

@@ -7,19 +7,20 @@
 
 const SOURCE_LINES = 9; // odd: the current one is in the middle
 const CALLS_SHOWN = 24;
+const KEYWORDS = "auto bool break case class const constexpr continue default do else enum false "
+  .concat("for if inline int namespace noexcept nullptr operator private public return static ")
+  .concat("struct switch this true using void while").replaceAll(" ", "|");
 const TOKENS = new RegExp([
   /(?<comment>\/\/.*)/, /(?<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|<[\w/.]+>$)/,
-  /(?<keyword>\b(?:auto|bool|break|case|class|const|constexpr|continue|default|do|else|enum|false|for|if|inline|int|namespace|noexcept|nullptr|operator|private|public|return|static|struct|switch|this|true|using|void|while)\b|^\s*#\w+)/,
-  /(?<number>\b\d[\w']*)/].map((each) => each.source).join("|"), "g");
+  RegExp(`(?<keyword>\\b(?:${KEYWORDS})\\b|^\\s*#\\w+)`), /(?<number>\b\d[\w']*)/]
+  .map((each) => each.source).join("|"), "g");
 
 const number = (value) => value.toLocaleString(language === "zh" ? "zh-CN" : "en-GB");
-const basename = (path) => path.split("/").at(-1);
 
 /** A client has its colour everywhere. */
-function who(name, plain = false) {
+function who(name) {
   const client = /^c(\d)$/.exec(name);
-  const shown = plain ? name : `<b>${esc(name)}</b>`;
-  return `<span class="who${client ? ` who-${client[1]}` : ""}">${shown}</span>`;
+  return `<b class="who${client ? ` who-${client[1]}` : ""}">${esc(name)}</b>`;
 }
 
 /** Entries of a list of the state, each with what became of it in this row. */
@@ -53,7 +54,7 @@ function heading(view, key, title) {
 
 const nothing = () => `<span class="none">${esc(t("none"))}</span>`;
 
-// ---- kernel --------------------------------------------------------------------------------------
+// ---- kernel -------------------------------------------------------------------------------------
 
 function drawTree(view) {
   const leaves = compared(view, "tree").map((leaf) => {
@@ -86,13 +87,14 @@ function drawBars(view, key, fields) {
   });
   const heads = fields.map(([, , title]) => `<th scope="col">${esc(t(title))}</th>`).join("");
   return `${heading(view, key, key)}<table class="bars"><thead><tr><td></td>${heads}</tr></thead>`
-    + `<tbody>${rows.join("") || `<tr><td colspan="${fields.length + 1}">${nothing()}</td></tr>`}</tbody></table>`;
+    + `<tbody>${rows.join("")
+      || `<tr><td colspan="${fields.length + 1}">${nothing()}</td></tr>`}</tbody></table>`;
 }
 
 const drawSockets = (view) => drawBars(view, "sockets", [
   ["in", "right", "to-server"], ["out", "left", "to-client"], ["unread", "left", "at-client"]]);
 
-// ---- process -------------------------------------------------------------------------------------
+// ---- process ------------------------------------------------------------------------------------
 
 function coloured(line) {
   let at = 0, html = "";
@@ -153,10 +155,11 @@ function drawEvents(view) {
   const items = compared(view, "events").map((each) => `<li class="${each.how}">${who(each.who)} `
     + `<code>${esc(each.what.replaceAll("EV_", ""))}</code> `
     + `<span class="status ${esc(each.status)}">${esc(word("status", each.status))}</span></li>`);
-  return `${heading(view, "events", "events")}<ul class="events">${items.join("") || nothing()}</ul>`;
+  return `${heading(view, "events", "events")}`
+    + `<ul class="events">${items.join("") || nothing()}</ul>`;
 }
 
-// ---- calls ---------------------------------------------------------------------------------------
+// ---- calls --------------------------------------------------------------------------------------
 
 const callHtml = (call) => `<code>${esc(callText(call))}${
   call.data ? ` <i class="string">${esc(call.data)}</i>` : ""}</code>`;
@@ -176,7 +179,8 @@ function drawCalls(view) {
       + `<span class="gloss">${esc(translated(step.call.gloss))}</span></li>`;
   }
   const hidden = Math.max(0, calls.length - CALLS_SHOWN);
-  const before = hidden ? `<li class="part">${esc(t("hidden", { count: number(hidden) }))}</li>` : "";
+  const before = hidden
+    ? `<li class="part">${esc(t("hidden", { count: number(hidden) }))}</li>` : "";
   return `<h3>${esc(t("calls"))}</h3><p class="per-request">${drawCount(view)}</p>`
     + `<div class="calls" tabindex="0"><ol aria-label="${esc(t("calls"))}">`
     + `${before}${html || `<li>${nothing()}</li>`}</ol></div>`;
@@ -185,8 +189,8 @@ function drawCalls(view) {
 const requestsIn = (client) => client.reduce((sum, step) => sum + (step.requests ?? 0), 0);
 
 /** Calls since a client last sent something, by name, and the mean of the requests before: of the
- * calls in the steps in which a client sends, as `make diff` counts. The client's step that is under
- * way does not count yet. */
+ * calls in the steps in which a client sends, as `make diff` counts. The client's step that is
+ * under way does not count yet. */
 function drawCount({ calls, client, step, recording }) {
   const sends = (at) => Boolean(client[at]?.sends);
   let since = step.client;
@@ -206,7 +210,7 @@ function drawCount({ calls, client, step, recording }) {
     + esc(t("since", { step: translated(client[since].text), count: number(count) }));
 }
 
-// ---- what happens now ----------------------------------------------------------------------------
+// ---- what happens now ---------------------------------------------------------------------------
 
 /** As a sentence, for the head of the column and for who listens instead of looking. */
 function happening({ step, client }) {
@@ -223,7 +227,9 @@ function drawNow(view) {
   const kind = `<span class="kind ${step.kind}">${esc(t(`kind-${step.kind}`))}</span>`;
   const marked = moved && mark !== " "
     ? `<span class="mark" title="${esc(t(`mark-${mark}`))}">${esc(mark)}</span>` : "";
-  if (!moved) return `<span class="kind">${esc(t("stays"))}</span><small>${esc(t("stays-why"))}</small>`;
+  if (!moved) {
+    return `<span class="kind">${esc(t("stays"))}</span><small>${esc(t("stays-why"))}</small>`;
+  }
   if (!step.call) {
     return `${kind}${marked}<span class="what">${esc(happening({ step, client }))}</span>`;
   }
@@ -231,7 +237,7 @@ function drawNow(view) {
     + `<small>${esc(translated(step.call.gloss))}</small>`;
 }
 
-// ---- the clients' lane ---------------------------------------------------------------------------
+// ---- the clients' lane --------------------------------------------------------------------------
 
 const GLYPHS = [ // of a client's step: what it is, by its text
   [/ connects to /, "●"], [/ sends /, "▶"], [/ receives nothing/, "○"], [/ receives /, "◀"],
@@ -264,7 +270,8 @@ function drawLanes(client, rows, starts) {
 function drawClient(client, at) {
   const step = client[at];
   if (!step) return `<p class="did">${esc(t("start"))}</p>`;
-  const wire = [["sends", "▶"], ["gets", "◀"]].filter(([key]) => step[key] && !step.text.includes(step[key]))
+  const wire = [["sends", "▶"], ["gets", "◀"]]
+    .filter(([key]) => step[key] && !step.text.includes(step[key]))
     .map(([key, arrow]) => `<span class="wire ${key}"><span>${arrow}</span>`
       + `<code>${esc(step[key])}</code></span>`);
   return `<p class="did"><span class="of">${at + 1}/${client.length}</span> `

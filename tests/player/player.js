@@ -15,7 +15,7 @@ let playing = 0, writing = 0; // timers: of the next step, of the address
 let question = null;
 let asked = new Set();
 
-// ---- choosing ------------------------------------------------------------------------------------
+// ---- choosing -----------------------------------------------------------------------------------
 
 const conversationOf = (name) => contents.conversations.find((each) => each.name === name);
 
@@ -38,8 +38,10 @@ function wanted() {
 }
 
 function fillChoosers() {
-  const options = (list, value) => list.map(([name, text]) =>
-    `<option value="${esc(name)}"${name === value ? " selected" : ""}>${esc(text)}</option>`).join("");
+  const option = (name, text, chosen) =>
+    `<option value="${esc(name)}"${chosen ? " selected" : ""}>${esc(text)}</option>`;
+  const options = (list, value) =>
+    list.map(([name, text]) => option(name, text, name === value)).join("");
   $("conv").innerHTML = options(contents.conversations.map((each) =>
     [each.name, `${each.name}: ${titleOf(each)}`]), chosen.conv);
   for (const side of SIDES) {
@@ -81,7 +83,8 @@ async function sourcesOf({ server, steps }) {
 }
 
 const bytesIn = ({ sockets = [], conns = [], bufs = [] }) => [
-  ...sockets.flatMap((each) => [each.in, each.out, each.unread ?? 0]), ...conns.map((each) => each.owed),
+  ...sockets.flatMap((each) => [each.in, each.out, each.unread ?? 0]),
+  ...conns.map((each) => each.owed),
   ...bufs.flatMap((each) => [each.input, each.output])];
 
 /** The most bytes anywhere: the whole length of a bar. */
@@ -109,7 +112,7 @@ function prepare() {
   $("at").max = rows.length - 1;
 }
 
-// ---- where it stands -----------------------------------------------------------------------------
+// ---- where it stands ----------------------------------------------------------------------------
 
 /** A place is named by the last event that has a name, and how many rows lie behind that. */
 function placeName(row) {
@@ -153,7 +156,8 @@ function countUpTo(list, index) {
 function partedKeys(mine, theirs) {
   const seen = {
     tree: (leaf) => [leaf.who, leaf.events], conns: (each) => [each.who, each.state, each.owed],
-    sockets: (each) => [each.who, each.in, each.out + (each.unread ?? 0)], ready: (each) => [each.who, each.events] };
+    sockets: (each) => [each.who, each.in, each.out + (each.unread ?? 0)],
+    ready: (each) => [each.who, each.events] };
   return Object.keys(seen).filter((key) => mine[key] && theirs[key]
     && JSON.stringify(mine[key].map(seen[key]).sort())
       !== JSON.stringify(theirs[key].map(seen[key]).sort()));
@@ -218,7 +222,7 @@ function showNotes() {
   }
 }
 
-// ---- moving --------------------------------------------------------------------------------------
+// ---- moving -------------------------------------------------------------------------------------
 
 const find = (from, step, test) => {
   for (let row = from + step; row >= 0 && row < rows.length; row += step) {
@@ -310,7 +314,7 @@ function speak(to) {
   showPlaying();
 }
 
-// ---- predicting ----------------------------------------------------------------------------------
+// ---- predicting ---------------------------------------------------------------------------------
 
 function setPredict(on) {
   $("predict").ariaPressed = String(on);
@@ -351,7 +355,7 @@ function answered(index) {
   $("live").textContent = verdict;
 }
 
-// ---- events --------------------------------------------------------------------------------------
+// ---- events -------------------------------------------------------------------------------------
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -1,8 +1,8 @@
 "use strict";
 
 // The mode that asks before it shows: which call comes next, once epoll_wait has returned; and
-// whether what was hung on the tree will be ready when epoll_wait is asked next. The right answer is
-// what the recording says.
+// whether what was hung on the tree will be ready when epoll_wait is asked next. The right answer
+// is what the recording says.
 
 const CALLS_OFFERED = ["accept4", "close", "epoll_ctl", "epoll_wait", "recvfrom", "sendto"];
 

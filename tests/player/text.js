@@ -7,8 +7,8 @@
 const LANGUAGES = ["en", "zh"];
 
 const kept = { // where there is no storage (a private window, say) nothing is remembered
-  get(key) { try { return localStorage.getItem(`player-${key}`); } catch { return null; } },
-  set(key, value) { try { localStorage.setItem(`player-${key}`, value); } catch { /* so be it */ } },
+  get(key) { try { return localStorage[`player-${key}`] ?? null; } catch { return null; } },
+  set(key, value) { try { localStorage[`player-${key}`] = value; } catch { /* so be it */ } },
 };
 
 let language = LANGUAGES.find((each) => each === kept.get("language"))
