@@ -63,7 +63,7 @@ so, and works once you have copied yours into this tree. What is named and not h
 has.
 """,
     "README.zh.md": """
-**这一份发给学生**：要由你写的部分在这里是空的，怎样写见[动手写](notes/zh/lab/README.md)。凡是需要完整阶段的命令
+**这一份发给学生**：要由你写的部分在这里是空的，怎样写见[动手实验](notes/zh/lab/README.md)。凡是需要完整阶段的命令
 （`make demo`、`make test` 和下面的其他命令）都会说明这一点，把你写好的阶段复制进来就能用。文中提到而这里没有的文件，在老师那里。
 """,
     "notes/steps.md": """

@@ -1,8 +1,10 @@
-"""What mkdocs calls: each page is shown the navigation of its own language."""
+"""What mkdocs calls: each page is shown the navigation and the name of its own language."""
 
 from __future__ import annotations
 
 import copy
+
+SITE_NAME = "反应堆实验课"  # the English one is in mkdocs.yml
 
 
 def chinese(url: str) -> bool:
@@ -23,4 +25,6 @@ def on_page_context(context, page, config, nav):
     shown.items = nav.items[-1].children if chinese(page.url) else nav.items[:-1]
     if chinese(page.url):
         shown.homepage = shown.items[0]
+        context["config"] = copy.copy(config)
+        context["config"]["site_name"] = SITE_NAME
     return context

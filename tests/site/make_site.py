@@ -254,7 +254,7 @@ def notes_in(folder: str) -> list[str]:
 
 def configuration() -> dict:
     chinese = [{"实验课": "zh/index.md"}, {"课程": notes_in("notes/zh")},
-               {"动手写": notes_in("notes/zh/lab")}, {"逐个对照": "zh/stages.md"}]
+               {"动手实验": notes_in("notes/zh/lab")}, {"逐个对照": "zh/stages.md"}]
     return {"INHERIT": str(HERE / "mkdocs.yml"), "docs_dir": str(SOURCE), "site_dir": str(SITE),
             "theme": {"custom_dir": str(HERE / "theme")}, "hooks": [str(HERE / "hooks.py")],
             "nav": [{"The lab": "index.md"}, {"Course": notes_in("notes")},
