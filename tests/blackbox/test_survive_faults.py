@@ -110,8 +110,8 @@ def test_calls_that_fail_now_and_then(plain, fault, tmp_path, tracing):
 
 
 def test_a_client_that_cannot_be_watched(plain, stage, tmp_path, tracing):
-    """Fails where a client whom epoll does not take (ENOSPC: max_user_watches) is kept, and waits in
-    vain. A bufferevent does not say that it failed: there the time-out ends it."""
+    """Fails where a client whom epoll does not take (ENOSPC: max_user_watches) is kept, and waits
+    in vain. A bufferevent does not say that it failed: there the time-out ends it."""
     idle = ("--idle-timeout", "1") if stage.startswith("04") else ()
 
     def start(*inject: str):

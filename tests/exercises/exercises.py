@@ -30,10 +30,13 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 
 from tests import harness, skips, trees
+from tests.compare import show
 from tests.exercises.clients import CannotLook, Unmet
 from tests.lib import wire
+from tests.lib.words import shown
 from tests.trees import Failure
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -84,24 +87,35 @@ def look_at(point) -> tuple[str, str]:
     return ("missing", lacks) if lacks else ("ok", "")
 
 
+def point_of(check_: Callable) -> str:
+    """What has to be so, on one line."""
+    return " ".join(check_.__doc__.split("\n\n")[0].split())
+
+
+def told(text: str) -> str:
+    """In the reader's language, behind a verdict."""
+    width = show.columns() - 10
+    lines = [part for line in text.splitlines() for part in show.wrap(shown(line), width)]
+    return "\n          ".join(lines)
+
+
 def check(name: str, all_points: bool = True, only: str = "") -> int:
     count: collections.Counter[str] = collections.Counter()
     for point in points(module_of(name), only):
-        what = point.__doc__.strip().split("\n\n")[0].replace("\n    ", "\n          ")
         verdict, why = look_at(point)
         count[verdict] += 1
-        print(f"{verdict:7} {what}", flush=True)
+        print(show.fit(shown(verdict), 7), told(point_of(point)), flush=True)
         if why:
-            print("          " + why.replace("\n", "\n          "), flush=True)
+            print("          " + told(why), flush=True)
         if verdict == "missing" and not all_points:
             break
-    if count["missing"]:
-        print(f"exercise {name}: {count['missing']} to go")
+    if left := count["missing"]:
+        print(shown(f"exercise {name}: {left} to go"))
         return TO_DO
-    if count["skipped"]:
-        print(f"exercise {name}: not known, {count['skipped']} of its points were skipped")
+    if left := count["skipped"]:
+        print(shown(f"exercise {name}: not known, {left} of its points were skipped"))
         return NOT_KNOWN
-    print(f"exercise {name}: solved")
+    print(shown(f"exercise {name}: solved"))
     return SOLVED
 
 
@@ -168,7 +182,8 @@ def outcome(tree: pathlib.Path, name: str, point: str = "") -> subprocess.Comple
     program = [sys.executable, "-B", "-m", "tests.exercises.exercises", "probe", name]
     result = trees.run(program + [point] * bool(point), cwd=harness.ROOT, timeout=240,
                        env={**os.environ, "LAB_BIN": str(tree / "build"),
-                            "LAB_TSAN": str(tree / TSAN), "PYTHONOPTIMIZE": "1"})
+                            "LAB_TSAN": str(tree / TSAN), "PYTHONOPTIMIZE": "1",
+                            "LAB_LANG": "en"})
     if "exercise " + name not in result.stdout:
         raise Failure(f"the check of {name} broke down:\n{result.stdout}")
     return result

@@ -8,13 +8,14 @@ import pytest
 
 from tests import harness
 from tests.compare import conversation as conv
+from tests.exercises import exercises
 from tests.lab import check, checkpoints, one, record, start
 from tests.lab.record import Mark, Outcome
 from tests.lib import words
 
 PROSE = re.compile(r"[a-z]+ [a-z]+ [a-z]+")  # English that was left
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-SAID_BY = ("tests/compare", "tests/lab", "tests/steps", "notes/steps")
+SAID_BY = ("tests/compare", "tests/exercises", "tests/lab", "tests/steps", "notes/steps")
 
 
 def blocks(text: str) -> list[str]:
@@ -39,10 +40,18 @@ def captions() -> set[str]:
     return {text for c in told for text in (c.title, *(step.caption for step in c.steps)) if text}
 
 
+def asked() -> set[str]:
+    """What exercises ask for, point by point."""
+    return {exercises.point_of(point) for name in exercises.IDS
+            for point in exercises.points(exercises.module_of(name))}
+
+
 def test_all_that_is_shown_is_in_the_table():
-    """Fails where a message or a caption was changed, and its Chinese is not found."""
-    english = {text: now for text in shown() | captions() if re.search("[a-z]{2},? [a-z]", text)
-               and (PROSE.search(now := words.finished(text)) or not CHINESE.search(now))}
+    """Fails where a message, a caption or a point of an exercise was changed, and its Chinese is
+    not found."""
+    told = [text for text in shown() | captions() | asked() if re.search("[a-z]{2},? [a-z]", text)]
+    english = {text: now for text in told
+               if PROSE.search(now := words.finished(text)) or not CHINESE.search(now)}
     assert english == {}
 
 

@@ -428,4 +428,191 @@ FINISHED = {
     "A message costs {count} calls of epoll_ctl.": "每条消息 {count} 次 epoll_ctl。",
     "It opened {opened} descriptors. At its end {left} of them were open.":
         "它打开过 {opened} 个描述符，结束时还有 {left} 个没有关闭。",
+    # tests/exercises: the points of an exercise, and what is seen where one is missing
+    "POST /reverse answers with the body from its last byte to its first, at every stage.":
+        "每个阶段的 POST /reverse 都返回倒过来的请求体，从最后一个字节到第一个。",
+    "It keeps the request's Content-Type, and says application/octet-stream where there was "
+    "none.":
+        "保留请求的 Content-Type；请求没有的，写 application/octet-stream。",
+    "All byte values, an empty body, chunks and 700,000 bytes, one after the other.":
+        "依次是：所有字节值、空的请求体、分块、700,000 字节。",
+    "GET /reverse is refused with 405 and `Allow: POST`.":
+        "GET /reverse 得到 405，带 `Allow: POST`。",
+    "Every client hangs on the tree with EPOLLET.": "每个客户端挂在树上都带 EPOLLET。",
+    "4 MiB in one burst come back exactly, though one event stands for many reads.":
+        "一次涌来的 4 MiB 原样返回，尽管一个事件代表许多次读取。",
+    "A client that reads late gets everything: writing stopped at EAGAIN and went on.":
+        "读得晚的客户端收到全部数据：写到 EAGAIN 停下，之后继续。",
+    "5,000 requests in one write get 5,000 answers.": "一次写入的 5,000 个请求得到 5,000 个响应。",
+    "A request that comes byte by byte is answered, and so is the next one.":
+        "逐字节发来的请求得到响应，下一个也一样。",
+    "200 clients that connect at once are all accepted and answered.":
+        "同时连接的 200 个客户端都得到接受和响应。",
+    "Each loop's listeners hang on its tree with EPOLLEXCLUSIVE; the clients do not.":
+        "每个循环的监听套接字挂在树上都带 EPOLLEXCLUSIVE；客户端不带。",
+    "With six loops, a new client wakes about one of them, not all six.":
+        "有六个循环时，一个新客户端大约只唤醒一个，而不是全部六个。",
+    "A loop that is full still leaves its listener and comes back: 12 clients pass through 2 "
+    "places.":
+        "满员的循环照样摘下监听套接字，再挂回来：12 个客户端轮流用 2 个名额。",
+    "epoll_wait always sleeps for ever (-1): a timerfd says when it is time.":
+        "epoll_wait 总是无限期阻塞（-1）：由 timerfd 报告时间到了。",
+    "--idle-timeout 0.5 closes a silent connection after about half a second.":
+        "--idle-timeout 0.5 在大约半秒后关闭沉默的连接。",
+    "A clock that starts anew is noticed: a client that asks every 0.3 s is kept for 1.5 s, and "
+    "then closed, too; a beginning of a request gets 408.":
+        "重新计时有效：每 0.3 秒请求一次的客户端保持 1.5 秒，然后也关闭；只有开头的请求得到 "
+        "408。",
+    "200 requests cost less than 50 timerfd_settime: a deadline that moves back costs nothing.":
+        "200 个请求用不到 50 次 timerfd_settime：期限往后推没有代价。",
+    "When the last client is gone the loop sleeps: at most 4 wake-ups in two seconds.":
+        "最后一个客户端走了，循环就睡眠：两秒内最多醒来 4 次。",
+    "Every interest that a client hangs on the tree with is EPOLLONESHOT.":
+        "客户端在树上关注的事件都带 EPOLLONESHOT。",
+    "A request that comes byte by byte is answered, whatever --rearm says: who reads on must "
+    "ask again.":
+        "不论 --rearm 是什么，逐字节发来的请求都得到响应：要继续读，就得再次关注。",
+    "4 MiB come back exactly, also to a client that reads late, whatever --rearm says.":
+        "不论 --rearm 是什么，4 MiB 原样返回，读得晚的客户端也一样。",
+    "The listeners ask again, too: ten clients one after the other, on either port.":
+        "监听套接字也要再次关注：两个端口上，各有十个客户端一个接一个。",
+    "With --rearm=mod a request still costs two epoll_ctl: the swap asks again by itself.":
+        "用 --rearm=mod 时，一个请求仍是两次 epoll_ctl：切换本身就是再次关注。",
+    "The signalfd asks again: a second SIGTERM ends a drain that waits for a slow client.":
+        "signalfd 也要再次关注：优雅退出在等慢的客户端时，第二个 SIGTERM 使它结束。",
+    "--rearm=mod: 100 requests cost 200 calls (and GET /stats its own).":
+        "--rearm=mod：100 个请求 200 次调用（另加 GET /stats 自己的）。",
+    "--rearm=del-add: 400, because a swap is two calls.":
+        "--rearm=del-add：400 次，因为一次切换是两次调用。",
+    "--rearm=eager: none.": "--rearm=eager：一次也没有。",
+    "The sum over three loops is what strace counts.": "三个循环的总数和 strace 数到的一致。",
+    "20 text clients and then one HTTP client send: the HTTP client is answered before a byte "
+    "of text is read.":
+        "20 个文本客户端先发送，然后是一个 HTTP 客户端：HTTP "
+        "客户端先得到响应，之后才读文本的第一个字节。",
+    "The same with --rearm=eager.": "用 --rearm=eager 也一样。",
+    "SIGTERM goes before either: requests that came together with it are answered knowing of "
+    "it, so the last answer, and no other, says `Connection: close`.":
+        "SIGTERM 排在两者之前：与它同时到达的请求，响应时已经知道要退出，所以只有最后一个响应带 "
+        "`Connection: close`。",
+    "kill -USR1 prints the line of --heartbeat, at once: `heartbeat: open 3, ... requests 6, "
+    "...`.":
+        "kill -USR1 立即打印 --heartbeat 的那一行：`heartbeat: open 3, ... requests 6, ...`。",
+    "With --threads 4 it is still one line: only one base of a process can have its signals.":
+        "用 --threads 4 时仍是一行：一个进程里只有一个 base 能处理信号。",
+    "It works a second and a third time, and the clients notice nothing.":
+        "第二次、第三次也有效，客户端察觉不到。",
+    "SIGTERM still drains after it, with status 0.": "此后 SIGTERM 照样优雅退出，状态为 0。",
+    "An idle connection costs at most 230 bytes more than in stage 1: one struct event, not two.":
+        "一个空闲连接最多比阶段 1 多占 230 字节：一个 struct event，不是两个。",
+    "--idle-timeout 0.5 still closes a silent connection after about half a second.":
+        "--idle-timeout 0.5 仍在大约半秒后关闭沉默的连接。",
+    "Each has its own deadline: of two clients the one that asked again is closed later; a "
+    "beginning of a request gets 408.":
+        "各有自己的期限：两个客户端中，又请求过一次的那个关闭得晚；只有开头的请求得到 408。",
+    "After a refusal it lingers for about a second, then closes.":
+        "拒绝之后延迟关闭大约一秒，然后关闭。",
+    "--rate 262144: 768 KiB take between 1.5 and 10 seconds, and come back exactly.":
+        "--rate 262144：768 KiB 用时 1.5 到 10 秒，原样返回。",
+    "The limit is each client's own: four at once take no longer than one.":
+        "每个客户端各自限速：四个同时来，不比一个更慢。",
+    "A client that is being held back delays nobody else.": "受到限速的客户端不会拖慢别人。",
+    "Without --rate there is no limit.": "没有 --rate 就不限速。",
+    "--rate 0 and --rate fast are refused like every wrong value: one line that names the flag, "
+    "status 2.":
+        "--rate 0 和 --rate fast 和其他错误的值一样遭到拒绝：一行消息指出这个选项，状态为 2。",
+    "GET /count?n=5 answers 1 to 5, a line each, with Transfer-Encoding: chunked.":
+        "GET /count?n=5 返回 1 到 5，每行一个，用 Transfer-Encoding: chunked。",
+    "GET /count?n=5 answers 1 to 5, a line each, with Transfer-Encoding: chunked, at every "
+    "stage.":
+        "每个阶段的 GET /count?n=5 都返回 1 到 5，每行一个，用 Transfer-Encoding: chunked。",
+    "n=300000 is exact, and the connection serves the next request.":
+        "n=300000 分毫不差，连接还能服务下一个请求。",
+    "n=0 is an empty body: the last chunk alone.": "n=0 是空的响应体：只有最后一块。",
+    "No n, or one that is no number, gets 400.": "没有 n，或者 n 不是数字，得到 400。",
+    "80 MB for a client that does not read cost less than 8 MiB of memory and delay nobody; "
+    "when it reads, it goes on; when it leaves, nothing happens.":
+        "给不读的客户端发 80 MB，占用内存不到 8 MiB，也不拖慢别人；它读就继续发；它走了也没事。",
+    "With --auth it wants credentials like every route but /hello.":
+        "用 --auth 时，和 /hello 以外的路由一样需要密码。",
+    "An HTTP/1.0 client gets no chunks: the body ends with the connection.":
+        "HTTP/1.0 客户端收到的不分块：响应体到连接结束为止。",
+    "POST /reverse: {status}, expected 200": "POST /reverse：{status}，应当是 200",
+    "GET /reverse: {status}, expected 405": "GET /reverse：{status}，应当是 405",
+    "GET /count?n={n}: {status}, expected 200": "GET /count?n={n}：{status}，应当是 200",
+    "GET /count{query}: {status}, expected 400": "GET /count{query}：{status}，应当是 400",
+    "with --auth and no credentials: {status}, expected 401":
+        "用 --auth 而没有密码：{status}，应当是 401",
+    "with credentials: {status}": "有密码：{status}",
+    "{expected} was expected, {got} came": "应当是 {expected}，收到的是 {got}",
+    "{added} of 2 clients were added to the tree": "2 个客户端中有 {added} 个挂到了树上",
+    "interests: {found}": "关注的事件：{found}",
+    "{accepted} of {all} clients were accepted": "{all} 个客户端中接受了 {accepted} 个",
+    "{all} clients, and accept4 said EAGAIN {vain} times: up to {loops} loops wake for each "
+    "client; one would do":
+        "{all} 个客户端，accept4 返回 EAGAIN {vain} 次：每个客户端最多唤醒 {loops} "
+        "个循环，其实一个就够",
+    "{found} of {added} additions to a tree say EPOLLEXCLUSIVE: two loops with two listeners "
+    "each make 4":
+        "{added} 次挂树中有 {found} 次带 EPOLLEXCLUSIVE：两个循环，各有两个监听套接字，应当是 4 "
+        "次",
+    "the kernel refused: {call}": "内核拒绝了：{call}",
+    "epoll_wait had a time-out: {found} ms": "epoll_wait 有超时：{found} 毫秒",
+    "no timerfd_create": "没有 timerfd_create",
+    "no timerfd_settime at all: there is no timerfd yet":
+        "一次 timerfd_settime 也没有：还没有 timerfd",
+    "200 requests, {times} times timerfd_settime": "200 个请求，{times} 次 timerfd_settime",
+    "{woken} wake-ups in two seconds without a client": "没有客户端，两秒内却醒来 {woken} 次",
+    "the server said something": "服务器发来了数据",
+    "no client on the tree": "树上没有客户端",
+    "no EPOLLONESHOT": "没有 EPOLLONESHOT",
+    "100 requests, {found} EPOLL_CTL_MOD": "100 个请求，{found} 次 EPOLL_CTL_MOD",
+    "the first SIGTERM did not wait for the client": "第一个 SIGTERM 没有等客户端",
+    "{flags}: 100 requests, {got} epoll_ctl counted":
+        "{flags}：100 个请求，数到 {got} 次 epoll_ctl",
+    "no member epoll_ctl in /stats: {members}": "/stats 里没有成员 epoll_ctl：{members}",
+    "no member epoll_ctl in /stats": "/stats 里没有成员 epoll_ctl",
+    "/stats says {seen}, strace {counted}": "/stats 说 {seen}，strace 说 {counted}",
+    "{read} bytes of text were read first": "先读了 {read} 字节文本",
+    "{answers} of 3 answers came": "3 个响应只来了 {answers} 个",
+    "{answers} of 3 answers said so": "3 个响应中有 {answers} 个这样说",
+    "status {who}": "状态 {who}",
+    "a text client got {got} of {all} bytes": "一个文本客户端收到 {all} 字节中的 {got} 字节",
+    "one line with open {open}, requests {requests} was expected; (open, requests) {got} came":
+        "应当有一行 open {open}、requests {requests}；来的 (open, requests) 是 {got}",
+    "libevent complains: {text}": "libevent 报告：{text}",
+    "SIGUSR1 ended the server, status {status}": "SIGUSR1 结束了服务器，状态 {status}",
+    "no new line on stdout, but {printed}": "stdout 上没有新的一行，只有 {printed}",
+    "(open, requests) {got}, expected {wanted}": "(open, requests) 是 {got}，应当是 {wanted}",
+    "it costs {bytes} bytes more": "多占 {bytes} 字节",
+    "still open 3 seconds after the refusal": "拒绝 3 秒后仍然开着",
+    "the busy client was closed too early ({early})": "忙碌的客户端关闭得太早（{early}）",
+    "{seconds} s for four; sharing one bucket takes over 11 s":
+        "四个用了 {seconds} 秒；共用一个桶要 11 秒以上",
+    "a small request took {seconds} s": "一个小请求用了 {seconds} 秒",
+    "--rate {value} was taken": "接受了 --rate {value}",
+    "{got} of {all} bytes came back, or not the same ones":
+        "{all} 字节返回了 {got} 字节，或者内容不同",
+    "{got} of {all} bytes came back, then nothing more":
+        "{all} 字节返回了 {got} 字节，然后再也没有",
+    "{number} of {all} answers came, then nothing more: {why}":
+        "{all} 个响应来了 {number} 个，然后再也没有：{why}",
+    "answer {number}: {body}": "第 {number} 个响应：{body}",
+    "closed after {seconds} s": "{seconds} 秒后关闭",
+    "closed after {got} bytes": "{got} 字节后关闭",
+    "chunked, and a Content-Length all the same": "分块了，却还有 Content-Length",
+    "n={n}: {got} bytes, expected {wanted}": "n={n}：{got} 字节，应当是 {wanted}",
+    "the next request went wrong": "下一个请求出错",
+    "{got} came": "收到的是 {got}",
+    "chunks for an HTTP/1.0 client": "给 HTTP/1.0 客户端发了分块",
+    "the server has grown by {grown} KiB for a client that stalls":
+        "为一个卡住的客户端，服务器多占了 {grown} KiB",
+    "the server does not start: {why}": "服务器没有启动：{why}",
+    "the server did not end within {seconds} s": "服务器在 {seconds} 秒内没有结束",
+    "ok": "通过",
+    "missing": "还缺",
+    "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",
+    "exercise {id}: not known, {count} of its points were skipped":
+        "练习 {id}：还不知道，跳过了 {count} 项",
+    "exercise {id}: solved": "练习 {id}：已解决",
 }
