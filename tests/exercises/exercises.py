@@ -3,10 +3,11 @@
     -m tests.exercises.exercises check 02a       does the tree do what exercise 02a asks for?
     -m tests.exercises.exercises probe 02a [P]   the same, until the first point that is missing, or
                                                  the point check_P alone
-    -m tests.exercises.exercises verify [02a..]
+    -m tests.exercises.exercises verify 02a..
         in copies of the tree: each solution (notes/solutions/02a.patch) passes its check, and so
         does an answer that goes another way (tests/exercises/unusual/02a-*.patch); the tree as it
         is and each wrong answer (tests/exercises/wrong/02a-*.patch) are refused
+    -m tests.exercises.exercises verify          the same of all, with one wrong answer to each
 
 A check is a module check_02a.py. Its functions that begin with `check_` are the points asked for,
 in order: the docstring's first line says what must hold, an Unmet says what was seen, a CannotLook
@@ -251,11 +252,12 @@ def verify(names: list[str]) -> int:
         for name, solution in solutions.items():
             tree = solution.result()
             jobs[pool.submit(verify_right, name, tree)] = f"{name} solution"
-            for answer in answers(name):
+            for answer in answers(name) if names else answers(name)[:1]:
                 jobs[pool.submit(verify_answer, name, answer, tree)] = answer.patch.stem
         failed, skipped = report(jobs)
     print(f"{len(wanted)} exercises: " + (f"{failed} failures" if failed else "all hold")
-          + (f", {skipped} of {len(jobs)} trees skipped" if skipped else ""))
+          + (f", {skipped} of {len(jobs)} trees skipped" if skipped else "")
+          + ("" if names else "; make exercises-all tries the other wrong answers"))
     return 1 if failed else 0
 
 
