@@ -217,6 +217,14 @@ def test_weight():
     assert 100_000 < build.PAGE.stat().st_size < MOST_BYTES
 
 
+@pytest.mark.parametrize("place", ("#conv=two_clients&a=03&b=04&at=c2-first-read~2",
+                                   "#conv=emfile&a=02&b=evhttp&at=c1-first-send"))
+def test_all_that_libevent_has_fits_on_a_phone(open_page, place):
+    """Fails where a column of numbers is cut off, as there are more with libevent's buffers."""
+    page = open_page(build.PAGE.as_uri() + place, width=360)
+    assert page.run(TOO_WIDE) == []
+
+
 def test_each_recording_opens(open_page):
     """Fails where one server's recording cannot be drawn, has no call, or speaks of a line that its
     sources have not."""
