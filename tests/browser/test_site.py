@@ -79,7 +79,8 @@ def test_each_language_has_its_own_navigation():
         for href in filter(None, itertools.chain(*found)):
             there = os.path.normpath(page.parent / href)
             to = f"{os.path.relpath(there, make_site.SITE)}/".removeprefix("./")
-            assert hooks.chinese(to) == hooks.chinese(url), (url, href)
+            if not to.startswith("player/"):  # which speaks both
+                assert hooks.chinese(to) == hooks.chinese(url), (url, href)
             seen.add(to)
     assert seen >= {"", "notes/lab/", "stages/", "zh/", "notes/zh/", "notes/zh/02_epoll_reactor/",
                     "zh/stages/"}

@@ -2,7 +2,7 @@
 
 .PHONY: notes notes-check lab-pages notes-zh-done changed
 CHECKS += notes-check
-LAG := --may-lag  # a translation that is due is no failure: to be empty once all pages are there
+LAG := --may-lag  # what is due is no failure; to be empty once all pages are there
 
 notes: deps all  ## refresh the quotes and the captured outputs in the notes
 	$(call build,$(ASAN),$(call bin_of,$(ASAN))/01_plain_epoll)  # for the pages of the lab

@@ -253,17 +253,19 @@ def notes_in(folder: str) -> list[str]:
 
 
 def configuration() -> dict:
+    player = ["player/index.html"] if PLAYER.exists() else []  # it speaks both languages
     chinese = [{"实验课": "zh/index.md"}, {"课程": notes_in("notes/zh")},
-               {"动手实验": notes_in("notes/zh/lab")}, {"逐个对照": "zh/stages.md"}]
+               {"动手实验": notes_in("notes/zh/lab")}, {"逐个对照": "zh/stages.md"},
+               *({"播放器": page} for page in player)]
     return {"INHERIT": str(HERE / "mkdocs.yml"), "docs_dir": str(SOURCE), "site_dir": str(SITE),
             "theme": {"custom_dir": str(HERE / "theme")}, "hooks": [str(HERE / "hooks.py")],
             "nav": [{"The lab": "index.md"}, {"Course": notes_in("notes")},
                     {"Build it": notes_in("notes/lab")},
                     {"Side by side": "stages.md"},
-                    *([{"See it move": "player/index.html"}] if PLAYER.exists() else []),
+                    *({"See it move": page} for page in player),
                     {"Sources": ["src/index.md",
                                  *(f"src/{s}/server.cc.md" for s in harness.STAGES)]},
-                    {"中文": [part for part in chinese if all(part.values())]}]}
+                    {"中文": chinese}]}
 
 
 def sources_page(pages: Pages) -> str:
