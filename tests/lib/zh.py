@@ -438,7 +438,6 @@ FINISHED = {
         "依次是：所有字节值、空的请求体、分块、700,000 字节。",
     "GET /reverse is refused with 405 and `Allow: POST`.":
         "GET /reverse 得到 405，带 `Allow: POST`。",
-    "Every client hangs on the tree with EPOLLET.": "每个客户端挂在树上都带 EPOLLET。",
     "4 MiB in one burst come back exactly, though one event stands for many reads.":
         "一次涌来的 4 MiB 原样返回，尽管一个事件代表许多次读取。",
     "A client that reads late gets everything: writing stopped at EAGAIN and went on.":
@@ -446,12 +445,8 @@ FINISHED = {
     "5,000 requests in one write get 5,000 answers.": "一次写入的 5,000 个请求得到 5,000 个响应。",
     "A request that comes byte by byte is answered, and so is the next one.":
         "逐字节发来的请求得到响应，下一个也一样。",
-    "200 clients that connect at once are all accepted and answered.":
-        "同时连接的 200 个客户端都得到接受和响应。",
     "Each loop's listeners hang on its tree with EPOLLEXCLUSIVE; the clients do not.":
         "每个循环的监听套接字挂在树上都带 EPOLLEXCLUSIVE；客户端不带。",
-    "With six loops, a new client wakes about one of them, not all six.":
-        "有六个循环时，一个新客户端大约只唤醒一个，而不是全部六个。",
     "A loop that is full still leaves its listener and comes back: 12 clients pass through 2 "
     "places.":
         "满员的循环照样摘下监听套接字，再挂回来：12 个客户端轮流用 2 个名额。",
@@ -465,10 +460,6 @@ FINISHED = {
         "408。",
     "200 requests cost less than 50 timerfd_settime: a deadline that moves back costs nothing.":
         "200 个请求用不到 50 次 timerfd_settime：期限往后推没有代价。",
-    "When the last client is gone the loop sleeps: at most 4 wake-ups in two seconds.":
-        "最后一个客户端走了，循环就睡眠：两秒内最多醒来 4 次。",
-    "Every interest that a client hangs on the tree with is EPOLLONESHOT.":
-        "客户端在树上关注的事件都带 EPOLLONESHOT。",
     "A request that comes byte by byte is answered, whatever --rearm says: who reads on must "
     "ask again.":
         "不论 --rearm 是什么，逐字节发来的请求都得到响应：要继续读，就得再次关注。",
@@ -485,12 +476,6 @@ FINISHED = {
     "--rearm=del-add: 400, because a swap is two calls.":
         "--rearm=del-add：400 次，因为一次切换是两次调用。",
     "--rearm=eager: none.": "--rearm=eager：一次也没有。",
-    "The sum over three loops is what strace counts.": "三个循环的总数和 strace 数到的一致。",
-    "20 text clients and then one HTTP client send: the HTTP client is answered before a byte "
-    "of text is read.":
-        "20 个文本客户端先发送，然后是一个 HTTP 客户端：HTTP "
-        "客户端先得到响应，之后才读文本的第一个字节。",
-    "The same with --rearm=eager.": "用 --rearm=eager 也一样。",
     "SIGTERM goes before either: requests that came together with it are answered knowing of "
     "it, so the last answer, and no other, says `Connection: close`.":
         "SIGTERM 排在两者之前：与它同时到达的请求，响应时已经知道要退出，所以只有最后一个响应带 "
@@ -502,7 +487,6 @@ FINISHED = {
         "用 --threads 4 时仍是一行：一个进程里只有一个 base 能处理信号。",
     "It works a second and a third time, and the clients notice nothing.":
         "第二次、第三次也有效，客户端察觉不到。",
-    "SIGTERM still drains after it, with status 0.": "此后 SIGTERM 照样优雅退出，状态为 0。",
     "An idle connection costs at most 230 bytes more than in stage 1: one struct event, not two.":
         "一个空闲连接最多比阶段 1 多占 230 字节：一个 struct event，不是两个。",
     "--idle-timeout 0.5 still closes a silent connection after about half a second.":
@@ -512,12 +496,9 @@ FINISHED = {
         "各有自己的期限：两个客户端中，又请求过一次的那个关闭得晚；只有开头的请求得到 408。",
     "After a refusal it lingers for about a second, then closes.":
         "拒绝之后延迟关闭大约一秒，然后关闭。",
-    "--rate 262144: 768 KiB take between 1.5 and 10 seconds, and come back exactly.":
-        "--rate 262144：768 KiB 用时 1.5 到 10 秒，原样返回。",
     "The limit is each client's own: four at once take no longer than one.":
         "每个客户端各自限速：四个同时来，不比一个更慢。",
     "A client that is being held back delays nobody else.": "受到限速的客户端不会拖慢别人。",
-    "Without --rate there is no limit.": "没有 --rate 就不限速。",
     "--rate 0 and --rate fast are refused like every wrong value: one line that names the flag, "
     "status 2.":
         "--rate 0 和 --rate fast 和其他错误的值一样遭到拒绝：一行消息指出这个选项，状态为 2。",
@@ -530,13 +511,8 @@ FINISHED = {
         "n=300000 分毫不差，连接还能服务下一个请求。",
     "n=0 is an empty body: the last chunk alone.": "n=0 是空的响应体：只有最后一块。",
     "No n, or one that is no number, gets 400.": "没有 n，或者 n 不是数字，得到 400。",
-    "80 MB for a client that does not read cost less than 8 MiB of memory and delay nobody; "
-    "when it reads, it goes on; when it leaves, nothing happens.":
-        "给不读的客户端发 80 MB，占用内存不到 8 MiB，也不拖慢别人；它读就继续发；它走了也没事。",
     "With --auth it wants credentials like every route but /hello.":
         "用 --auth 时，和 /hello 以外的路由一样需要密码。",
-    "An HTTP/1.0 client gets no chunks: the body ends with the connection.":
-        "HTTP/1.0 客户端收到的不分块：响应体到连接结束为止。",
     "POST /reverse: {status}, expected 200": "POST /reverse：{status}，应当是 200",
     "GET /reverse: {status}, expected 405": "GET /reverse：{status}，应当是 405",
     "GET /count?n={n}: {status}, expected 200": "GET /count?n={n}：{status}，应当是 200",
@@ -544,18 +520,163 @@ FINISHED = {
     "with --auth and no credentials: {status}, expected 401":
         "用 --auth 而没有密码：{status}，应当是 401",
     "with credentials: {status}": "有密码：{status}",
+    "--grace 1 ends the server after a second, with a client that has not finished its request.":
+        "还有客户端没发完请求时，--grace 1 让服务器在一秒后结束。",
+    "--rate 262144: 512 KiB take between 1.2 and 8 seconds on either port, and come back "
+    "exactly.":
+        "--rate 262144：在两个端口上，512 KiB 都用时 1.2 到 8 秒，原样返回。",
+    "150 clients of each port that connect at once are all accepted and answered.":
+        "每个端口 150 个客户端同时连接，都得到接受和应答。",
+    "150 clients of each port that connect at once are all accepted: one event stands for many.":
+        "每个端口 150 个客户端同时连接，都得到接受：一个事件代表许多个。",
+    "20 text clients and then one HTTP client send: the HTTP client's answer is made before a "
+    "byte of text is read, with --rearm=swap and with --rearm=eager.":
+        "20 个文本客户端先发送，然后是一个 HTTP 客户端：先生成 HTTP "
+        "客户端的响应，再读文本的第一个字节；--rearm=swap 和 --rearm=eager 都一样。",
+    "60 clients that leave in the middle harm nobody, and neither sockets nor memory stay.":
+        "60 个客户端中途离开，不影响任何人，也不留下套接字和内存。",
+    "80 MB for a client that does not read cost less than 8 MiB of memory and delay nobody; "
+    "when it reads, it goes on.":
+        "给不读的客户端发 80 MB，占用内存不到 8 MiB，也不拖慢别人；它读就继续发。",
+    "A call that fails was made, too: the kernel refuses one, and it is counted.":
+        "失败的调用也是调用：内核拒绝了一次，也要计数。",
+    "A client that sends and does not read is not read from, either: it costs less than 1 MiB.":
+        "只发送、不读的客户端，也不再从它那里读：占用不到 1 MiB。",
+    "A client's clock starts when it comes, however long the loop had slept: with "
+    "--idle-timeout 1 who comes after 1.3 s is not closed at once.":
+        "不论循环睡了多久，都从客户端到来时开始计时：用 --idle-timeout 1 时，1.3 "
+        "秒后来的客户端不会立即关闭。",
+    "A client's last bytes and its FIN come as one edge: the bytes are answered, and the server "
+    "closes, too.":
+        "客户端最后的字节和 FIN 同在一次边沿里：这些字节得到应答，服务器也关闭。",
+    "A loop with clients and without events sleeps: at most two wake-ups in two seconds.":
+        "有客户端而没有事件的循环在睡眠：两秒内最多醒来两次。",
+    "A nearer deadline than the one that is set is kept, too: with an idle time of a minute, "
+    "who was refused is hung up on after a second, and --grace 1 ends the server.":
+        "比已设的更早的期限也要遵守：空闲超时是一分钟，遭到拒绝的客户端仍在一秒后断开"
+        "，--grace 1 也能让服务器结束。",
+    "An HTTP/1.0 client gets no chunks: the body ends with the connection, even where it asked "
+    "to keep that.":
+        "HTTP/1.0 客户端收到的不分块：响应体到连接结束为止，哪怕它请求保持连接。",
+    "An answer leaves nothing behind: 60 of 700,000 bytes cost less than 8 MiB.":
+        "响应之后什么也不留下：60 个 700,000 字节的响应占用不到 8 MiB。",
+    "And it has gone out before that, although --rearm=swap waits for EPOLLOUT in between.":
+        "而且在那之前就发出去了，尽管 --rearm=swap 中间要等 EPOLLOUT。",
+    "Answers are not held back: with --rate 2000, 40 short requests get 40 pages at once.":
+        "响应不受限速：用 --rate 2000 时，40 个短请求立即得到 40 个页面。",
+    "Every client hangs on the tree with EPOLLET, whether it is to be read or to be written.":
+        "每个客户端挂在树上都带 EPOLLET，不论等待可读还是可写。",
+    "Four loops count at the same time and share no memory: ThreadSanitizer looks.":
+        "四个循环同时计数，不共享内存：由 ThreadSanitizer 检查。",
+    "HEAD gets the head alone, and the connection serves the next request.":
+        "HEAD 只得到响应头，连接还能服务下一个请求。",
+    "One timerfd serves all: 30 clients come and go, and no descriptor stays.":
+        "所有人共用一个 timerfd：30 个客户端来了又走，不留下描述符。",
+    "SIGTERM still drains after it, with status 0: one loop, and four.":
+        "此后 SIGTERM 照样优雅退出，状态为 0：一个循环和四个循环都一样。",
+    "Slow is slow: with --rate 8, 24 bytes take more than a second and a half.":
+        "慢就是慢：用 --rate 8 时，24 字节要一秒半以上。",
+    "The bytes of a second are read throughout the second, not all at its beginning: 192 KiB "
+    "take at least half a second, from the first moment on.":
+        "一秒的字节在整个一秒里读取，不是一开始就读完：192 KiB 从第一刻起至少要半秒。",
+    "The loop prints it, as what it does for any event: in a signal handler, which may "
+    "interrupt malloc, nothing may print or allocate.":
+        "由循环来打印，和处理别的事件一样：信号处理函数可能打断 "
+        "malloc，在里面不能打印，也不能分配内存。",
+    "The next request waits until the last chunk is out; with Connection: close, closing does.":
+        "最后一块发出之前，下一个请求要等待；有 Connection: close 时，关闭要等待。",
+    "The sum over three loops is what strace counts, for both ports, the listeners and all.":
+        "三个循环的总数和 strace 数到的一致，两个端口、监听套接字全都算上。",
+    "What belongs to an answer is freed when its client leaves, once: valgrind looks.":
+        "客户端离开时，属于它的响应的东西释放一次，只一次：由 valgrind 检查。",
+    "What comes behind it waits for its last chunk, be it a request or none; with Connection: "
+    "close, closing does.":
+        "后面来的不论是不是请求，都要等它的最后一块发出；有 Connection: close 时，关闭要等待。",
+    "Whatever hangs on the tree is EPOLLONESHOT: clients, to be read or to be written, "
+    "listeners and the signalfd, whatever --rearm says.":
+        "挂在树上的都带 EPOLLONESHOT：等待可读或可写的客户端、监听套接字、signalfd，不论 "
+        "--rearm 是什么。",
+    "When the last client is gone the loop sleeps: at most one wake-up in two seconds.":
+        "最后一个客户端走了，循环就睡眠：两秒内最多醒来一次。",
+    "While it is full, and clients wait on both ports, it sleeps.":
+        "满员时，两个端口上都有客户端在等，它也睡眠。",
+    "Who leaves takes its share along: 100 clients have come and gone, and libevent holds what "
+    "it held.":
+        "走的带走自己的一份：100 个客户端来了又走，libevent 占用的和先前一样。",
+    "Who resets the connection is let go: 20 clients that waited, and 20 that were owed bytes.":
+        "复位连接的就放走：20 个在等待的客户端，20 个还有数据没收到的客户端。",
+    "Whose time is over while bytes of it wait is looked at once more, and that has an end: "
+    "with half a body it gets 408.":
+        "时间到了、却有字节在等的客户端，最后检查一次，而且仅此一次：请求体只有一半就"
+        "得到 408。",
+    "With four loops that reverse at the same time no memory is shared: ThreadSanitizer looks.":
+        "四个循环同时倒转，不共享内存：由 ThreadSanitizer 检查。",
+    "With six loops, a new client wakes about one of them, not all six, on either port.":
+        "有六个循环时，不论哪个端口，一个新客户端大约只唤醒一个，而不是全部六个。",
+    "Without --rate there is no limit, and stage 1 does not know the flag.":
+        "没有 --rate 就不限速；阶段 1 不认识这个选项。",
+    "n is any number: 5,000,000,000 begins like all others.":
+        "n 可以是任何数：5,000,000,000 的开头也一样。",
+    "60 answers of 700,000 bytes have left {grown} KiB":
+        "60 个 700,000 字节的响应之后，还占着 {grown} KiB",
+    "an answer was not its own request's body, reversed": "有个响应不是它自己的请求体倒过来的样子",
+    "interests without it: {found}": "没有带它的关注的事件：{found}",
+    "{sent} KiB were taken of one that does not read, and the server has grown by {grown} KiB":
+        "从一个不读的客户端收下了 {sent} KiB，服务器多占了 {grown} KiB",
+    "{who} port: closed without an answer": "{who} 端口：没有应答就关闭了",
+    "{found} listeners were added with EPOLLEXCLUSIVE: two loops with two listeners each make 4":
+        "{found} 个监听套接字带 EPOLLEXCLUSIVE 挂上：两个循环，各有两个监听套接字，应当是 4 个",
+    "clients have it, too": "客户端也带了它",
+    "{woken} wake-ups in half a second of waiting": "等待半秒，醒来 {woken} 次",
+    "{left} descriptors more than before": "比先前多 {left} 个描述符",
+    "{who} {times} times asked for an event": "{who} 关注了 {times} 次事件",
+    "{who} {times} of {all} times without it, as in {call}":
+        "{who} {all} 次中有 {times} 次没有带它，例如 {call}",
+    "{read} text clients were read between the HTTP client's request and its answer":
+        "在 HTTP 客户端的请求和响应之间，读了 {read} 个文本客户端",
+    "it is written by the signal handler": "它是在信号处理函数里写出的",
+    "{flags}: status {who}": "{flags}：状态 {who}",
+    "{woken} wake-ups, of which two are for GET /stats": "醒来 {woken} 次，其中两次是为 GET /stats",
+    "closed at once": "立即关闭了",
+    "it was closed at once": "它立即关闭了",
+    "408 was expected, nothing came in 5 s": "应当是 408，5 秒内什么也没来",
+    "{seconds} s for four; sharing one bucket takes over 7 s":
+        "四个用了 {seconds} 秒；共用一个桶要 7 秒以上",
+    "three quarters of a second's bytes came back within {seconds} s":
+        "一秒字节数的四分之三在 {seconds} 秒内就返回了",
+    "100 clients have left {grown} bytes behind": "100 个客户端之后，还占着 {grown} 字节",
+    "{seconds} s on the {who} port": "{who} 端口用了 {seconds} 秒",
+    "{all} bytes of requests, and only {got} of the answers have come after {seconds} s":
+        "{all} 字节的请求，{seconds} 秒后只来了 {got} 字节的响应",
+    "{stage} --rate {value} was taken": "{stage} 接受了 --rate {value}",
+    "valgrind is not installed": "没有安装 valgrind",
+    "{left} sockets are still open after {seconds} s": "{seconds} 秒后还有 {left} 个套接字开着",
+    "{what}: after {got} bytes ({tail}) nothing came for {seconds} s, and it is not closed":
+        "{what}：{got} 字节（{tail}）之后，{seconds} 秒内什么也没来，也没有关闭",
+    "client {number} was closed": "客户端 {number} 关闭了",
+    "ThreadSanitizer says: {text}": "ThreadSanitizer 报告：{text}",
+    "of {all} clients, number {number} got no answer":
+        "{all} 个客户端中，第 {number} 个没有得到应答",
+    "3 requests, and /stats counts {counted}": "3 个请求，/stats 的计数是 {counted}",
+    "60 clients left in the middle, and {grown} KiB were kept":
+        "60 个客户端中途离开，还占着 {grown} KiB",
+    "HEAD /count has a body: {rest}": "HEAD /count 有响应体：{rest}",
+    "not two answers": "不是两个响应",
+    "with Connection: close, n=300000 ended after {got} bytes":
+        "有 Connection: close 时，n=300000 在 {got} 字节后就结束了",
+    "what is no HTTP, behind n=9000: the numbers did not come":
+        "n=9000 之后的内容不是 HTTP：数字没有来",
+    "what is no HTTP, behind n=9000: {got} came, and no 400":
+        "n=9000 之后的内容不是 HTTP：收到 {got}，没有 400",
+    "HEAD /count, then GET /hello: {got} came, then nothing more":
+        "HEAD /count，然后 GET /hello：收到 {got}，然后再也没有",
     "{expected} was expected, {got} came": "应当是 {expected}，收到的是 {got}",
     "{added} of 2 clients were added to the tree": "2 个客户端中有 {added} 个挂到了树上",
-    "interests: {found}": "关注的事件：{found}",
     "{accepted} of {all} clients were accepted": "{all} 个客户端中接受了 {accepted} 个",
     "{all} clients, and accept4 said EAGAIN {vain} times: up to {loops} loops wake for each "
     "client; one would do":
         "{all} 个客户端，accept4 返回 EAGAIN {vain} 次：每个客户端最多唤醒 {loops} "
         "个循环，其实一个就够",
-    "{found} of {added} additions to a tree say EPOLLEXCLUSIVE: two loops with two listeners "
-    "each make 4":
-        "{added} 次挂树中有 {found} 次带 EPOLLEXCLUSIVE：两个循环，各有两个监听套接字，应当是 4 "
-        "次",
     "the kernel refused: {call}": "内核拒绝了：{call}",
     "epoll_wait had a time-out: {found} ms": "epoll_wait 有超时：{found} 毫秒",
     "no timerfd_create": "没有 timerfd_create",
@@ -564,7 +685,6 @@ FINISHED = {
     "200 requests, {times} times timerfd_settime": "200 个请求，{times} 次 timerfd_settime",
     "{woken} wake-ups in two seconds without a client": "没有客户端，两秒内却醒来 {woken} 次",
     "the server said something": "服务器发来了数据",
-    "no client on the tree": "树上没有客户端",
     "no EPOLLONESHOT": "没有 EPOLLONESHOT",
     "100 requests, {found} EPOLL_CTL_MOD": "100 个请求，{found} 次 EPOLL_CTL_MOD",
     "the first SIGTERM did not wait for the client": "第一个 SIGTERM 没有等客户端",
@@ -585,16 +705,13 @@ FINISHED = {
     "no new line on stdout, but {printed}": "stdout 上没有新的一行，只有 {printed}",
     "(open, requests) {got}, expected {wanted}": "(open, requests) 是 {got}，应当是 {wanted}",
     "it costs {bytes} bytes more": "多占 {bytes} 字节",
-    "still open 3 seconds after the refusal": "拒绝 3 秒后仍然开着",
     "the busy client was closed too early ({early})": "忙碌的客户端关闭得太早（{early}）",
-    "{seconds} s for four; sharing one bucket takes over 11 s":
-        "四个用了 {seconds} 秒；共用一个桶要 11 秒以上",
     "a small request took {seconds} s": "一个小请求用了 {seconds} 秒",
-    "--rate {value} was taken": "接受了 --rate {value}",
     "{got} of {all} bytes came back, or not the same ones":
         "{all} 字节返回了 {got} 字节，或者内容不同",
     "{got} of {all} bytes came back, then nothing more":
         "{all} 字节返回了 {got} 字节，然后再也没有",
+    "{got} of {all} bytes came back": "{all} 字节返回了 {got} 字节",
     "{number} of {all} answers came, then nothing more: {why}":
         "{all} 个响应来了 {number} 个，然后再也没有：{why}",
     "answer {number}: {body}": "第 {number} 个响应：{body}",
