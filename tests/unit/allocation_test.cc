@@ -175,7 +175,7 @@ TEST_F(Allocation, LargeBlocksGoStraightBack) {
       {
         prepare_process();
         for (int i = 0; i < 3; ++i) {
-          if (!is_mapping(1 << 20)) _exit(1);
+          if (!is_mapping(1 << 24)) _exit(1);
         }
         _exit(0);
       },
