@@ -1,4 +1,4 @@
-"""Names with several addresses, or none: what evhttp_client and --host make of them.
+"""Names with several addresses, or none: what evhttp_client and --host make of them; and ports.
 
 In a network namespace, with a name server and an /etc/hosts of the test's own: on this machine
 localhost may have one address, and then "the next one" is never tried. The functions before the
@@ -109,6 +109,13 @@ def listen_by_name() -> dict:
     return seen
 
 
+def ports_of(name: str) -> dict[str, int]:
+    """Without a flag. Here nobody has them already."""
+    ports = ("http",) if name == "evhttp_server" else ("text", "http")
+    with harness.Server((str(harness.binary(name)),), ports=ports) as server:
+        return server.ports
+
+
 # ---- the tests -----------------------------------------------------------------------------------
 
 def test_the_next_address_has_its_turn():
@@ -151,3 +158,12 @@ def test_host_by_a_name_with_two_addresses():
     assert seen["nobody's"] == [None, "127.0.0.1", ""]
     status, _, stderr = seen["taken"]
     assert status == 1 and stderr.count("\n") == 1 and "in use" in stderr
+
+
+def test_the_ports_of_a_stage(engine):
+    """Fails where a stage takes another one's ports: 700N for text, 800N for HTTP; evhttp_server is
+    the fifth."""
+    number = 5 if engine == "evhttp_server" else int(engine[:2])
+    expected = {"text": 7000 + number, "http": 8000 + number}
+    seen = netns.call("tests.blackbox.test_names:ports_of", engine)
+    assert seen == {name: expected[name] for name in seen} and "http" in seen
