@@ -38,16 +38,14 @@ class Reports:
     def wait_for_the_loop(self) -> None:
         """Until SIGUSR1 is caught, or blocked to be read: the other loops may serve before the
         first one runs. Where that one catches SIGTERM and not SIGUSR1, it is not going to."""
-        deadline, signals = time.monotonic() + 15, {signal.SIGTERM, signal.SIGUSR1}
-        while signal.SIGUSR1 in signals and time.monotonic() < deadline:
+        looks = 1500  # not seconds: a machine may stand still for some
+        while looks > 0:
             status = pathlib.Path(f"/proc/{self.server.pid}/status").read_text()
             caught, blocked = (int(re.search(rf"^{mask}:\s*(\w+)", status, re.MULTILINE)[1], 16)
                                for mask in ("SigCgt", "SigBlk"))
-            if caught >> (signal.SIGTERM - 1) & 1 and signal.SIGTERM in signals:
-                signals.remove(signal.SIGTERM)
-                deadline = min(deadline, time.monotonic() + 1.5)
             if (caught | blocked) >> (signal.SIGUSR1 - 1) & 1:
-                signals.remove(signal.SIGUSR1)
+                break
+            looks = min(looks - 1, 100 if caught >> (signal.SIGTERM - 1) & 1 else looks)
             time.sleep(0.01)
 
     def read(self) -> None:
