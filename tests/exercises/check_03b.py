@@ -43,6 +43,8 @@ class Reports:
             status = pathlib.Path(f"/proc/{self.server.pid}/status").read_text()
             caught, blocked = (int(re.search(rf"^{mask}:\s*(\w+)", status, re.MULTILINE)[1], 16)
                                for mask in ("SigCgt", "SigBlk"))
+            if blocked >> (signal.SIGUSR2 - 1) & 1:
+                blocked = 0  # all of them, for a moment: a thread is being made
             if (caught | blocked) >> (signal.SIGUSR1 - 1) & 1:
                 break
             looks = min(looks - 1, 100 if caught >> (signal.SIGTERM - 1) & 1 else looks)
