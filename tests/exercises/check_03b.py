@@ -37,13 +37,17 @@ class Reports:
 
     def wait_for_the_loop(self) -> None:
         """Until SIGUSR1 is caught, or blocked to be read: the other loops may serve before the
-        first one runs."""
-        deadline = time.monotonic() + 3
-        ready = 0
-        while not ready >> (signal.SIGUSR1 - 1) & 1 and time.monotonic() < deadline:
+        first one runs. Where that one catches SIGTERM and not SIGUSR1, it is not going to."""
+        looks = 1500  # not seconds: a machine may stand still for some
+        while looks > 0:
             status = pathlib.Path(f"/proc/{self.server.pid}/status").read_text()
-            for mask in re.findall(r"^Sig(?:Cgt|Blk):\s*(\w+)", status, re.MULTILINE):
-                ready |= int(mask, 16)
+            caught, blocked = (int(re.search(rf"^{mask}:\s*(\w+)", status, re.MULTILINE)[1], 16)
+                               for mask in ("SigCgt", "SigBlk"))
+            if blocked >> (signal.SIGUSR2 - 1) & 1:
+                blocked = 0  # all of them, for a moment: a thread is being made
+            if (caught | blocked) >> (signal.SIGUSR1 - 1) & 1:
+                break
+            looks = min(looks - 1, 100 if caught >> (signal.SIGTERM - 1) & 1 else looks)
             time.sleep(0.01)
 
     def read(self) -> None:

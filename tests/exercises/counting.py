@@ -60,8 +60,9 @@ def any_number(server: harness.Server) -> None:
 def refused(server: harness.Server) -> None:
     for query in ("", "?n=", "?n=x", "?n=-1", "?n=5x"):
         client = connection(server)
-        answer, _ = ask(client, "GET", "/count" + query)
-        require(answer.status == 400, f"GET /count{query}: {answer.status}, expected 400")
+        client.request("GET", "/count" + query)
+        status = client.getresponse().status  # the body might be without end
+        require(status == 400, f"GET /count{query}: {status}, expected 400")
         client.close()
 
 
