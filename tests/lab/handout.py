@@ -54,6 +54,7 @@ LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
 # In the table of libevent's functions.
 USED_AT = re.compile(r"\[([\w./]+):\d+\]\(([^)#]+)#L\d+\)")
 SHOWS_A_CHANGE = re.compile(r"^make -s (?:changed|step) ", re.M)
+SHOWS_A_SOURCE = re.compile(r"^(?:grep|sed) .*\.(?:cc|h|patch)$", re.M)
 CHANGED = re.compile(r"[-+](?!\+\+ )| {6}")
 SAYS = {  # behind a page's title
     "README.md": """
@@ -121,10 +122,12 @@ class Outline(notes.Tree):
 
 class Page(notes.Note):
     """A note whose quotes are those of the outline. What it ran stays as it is, but for the lines
-    of a change of the code."""
+    of a change of the code, and those that a command picks out of it."""
 
     def follow_run(self, at: int, arguments: str) -> tuple[int, list[str]]:
         end, block = super().follow_run(at, arguments)
+        if SHOWS_A_SOURCE.search("\n".join(block)) and "```text" in block:
+            block = [*block[:block.index("```text") + 1], "…", "```"]
         if SHOWS_A_CHANGE.search("\n".join(block)):
             block = ["…" if CHANGED.match(line) else line for line in block]
             block = [line for line, before in zip(block, ["", *block])
