@@ -46,10 +46,11 @@ SPARE = 30  # seconds more, for what else the machine does
 TOGETHER = 20  # seconds of tests that are worth several at a time
 STAGE = "02_epoll_reactor"  # that runs the mutants of common/
 QUICK_TESTS = ("test_http_rules.py", "test_text.py")
-BASE = "build/mutants/base"  # the build of what is not mutated, in the tree and in each copy
-PROGRAMS = f"{BASE}/obj/g++/tests/unit"
-MAKE = (f"BUILD={BASE}", "CXX=g++", "SAN=", "WERROR=", "CXXFLAGS=-O1")
-UNIT_PROGRAMS = (f"{PROGRAMS}/unit", f"{PROGRAMS}/allocation")
+# As `make unit` and `make blackbox` build them, in the tree and in each copy.
+ASAN, PLAIN = "address,undefined", ""
+UNIT_PROGRAM = "build/obj/g++-address-undefined/tests/unit/unit"
+ALLOCATION = "build/obj/g++/tests/unit/allocation"
+OBJECTS = ("build/obj/g++", "build/obj/g++-address-undefined")
 
 
 @dataclasses.dataclass
@@ -81,13 +82,17 @@ def run(command: list[str], limit: float, **kwargs) -> tuple[int | None, str]:
             return None, said
 
 
+def make(folder: pathlib.Path, sanitizers: str, *targets: str) -> None:
+    trees.make(folder, "CXX=g++", f"SAN={sanitizers}", *targets)
+
+
 class Tree:
-    """A copy of the sources with the objects of BASE, and at most one mutant in it."""
+    """A copy of the sources with their objects, and at most one mutant in it."""
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
         self.mutated: str | None = None
-        trees.copy(folder, "tests/unit", BASE, source=harness.ROOT)
+        trees.copy(folder, "tests/unit", *OBJECTS, source=harness.ROOT)
 
     def put(self, mutant: mutate.Mutant) -> None:
         """Written with the time of now, so that make compiles it; as is what it was before."""
@@ -97,24 +102,23 @@ class Tree:
         source = (harness.ROOT / mutant.file).read_bytes()
         (self.folder / mutant.file).write_bytes(mutant.apply(source))
 
-    def build(self, *targets: str) -> bool:
+    def build(self, sanitizers: str, *targets: str) -> bool:
         try:
-            trees.make(self.folder, *MAKE, *targets)
+            make(self.folder, sanitizers, *targets)
             return True
         except trees.Failure:
             return False
 
-    def unit(self, limit: float) -> str:
+    def unit(self, program: str, limit: float) -> str:
         """Which unit test fails, or "". """
-        for program in UNIT_PROGRAMS:
-            status, said = run([str(self.folder / program), "--gtest_brief=1",
-                                "--gtest_fail_fast"], limit, cwd=self.folder)
-            if status is None:
-                return "unit tests: a hang"
-            if status != 0:
-                failed = re.search(r"^\[  FAILED  \] (\S+?),? ", said, re.M)
-                return failed[1] if failed else f"unit tests: exit status {status}"
-        return ""
+        status, said = run([str(self.folder / program), "--gtest_brief=1", "--gtest_fail_fast"],
+                           limit, cwd=self.folder)
+        if status == 0:
+            return ""
+        if status is None:
+            return "unit tests: a hang"
+        failed = re.search(r"^\[  FAILED  \] (\S+?),? ", said, re.M)
+        return failed[1] if failed else f"unit tests: exit status {status}"
 
     def blackbox(self, names: list[str], stage: str, seconds: float) -> str:
         """Which black-box test fails, or "". A test that fails must do so twice: the machine may
@@ -141,7 +145,7 @@ class Tree:
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-x", "-rfE",
                    "--tb=no", "-m", "not repository", *many, *(str(BLACKBOX / n) for n in names)]
         return run(command, SPARE + FACTOR * seconds, cwd=harness.ROOT, env={
-            **os.environ, "LAB_BIN": str(self.folder / BASE), "LAB_STAGES": stage[:2],
+            **os.environ, "LAB_BIN": str(self.folder / "build"), "LAB_STAGES": stage[:2],
             "PYTHONDONTWRITEBYTECODE": "1"})
 
 
@@ -169,8 +173,9 @@ class Judge:
         self.killers: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
 
     def calibrate(self, tree: Tree) -> None:
+        tree.build(ASAN, UNIT_PROGRAM)
         began = time.monotonic()
-        if failed := tree.unit(600):
+        if failed := tree.unit(UNIT_PROGRAM, 600):
             raise Trouble(f"the unit tests fail without a mutant: {failed}")
         self.unit_limit = SPARE + FACTOR * (time.monotonic() - began)
 
@@ -200,15 +205,19 @@ class Judge:
                           round(time.monotonic() - began, 1))
 
         tree.put(mutant)
-        if mutant.file.startswith("common/"):
-            if not tree.build(*UNIT_PROGRAMS):
+        is_common = mutant.file.startswith("common/")
+        if is_common:
+            if not tree.build(ASAN, UNIT_PROGRAM):
                 return result("uncompilable", "")
             tests += unit_files()
-            if failed := tree.unit(self.unit_limit):
+            if failed := tree.unit(UNIT_PROGRAM, self.unit_limit):
                 return result("killed", failed)
         stage, chosen = self.blackbox_tests(mutant)
-        if not tree.build(f"{BASE}/{stage}" if self.quick else "all"):
+        programs = [f"build/{stage}"] if self.quick else ["all"]
+        if not tree.build(PLAIN, *programs, *[ALLOCATION] * is_common):
             return result("uncompilable", "")
+        if is_common and (failed := tree.unit(ALLOCATION, self.unit_limit)):
+            return result("killed", failed)
         tests += sorted({f"tests/blackbox/{test.file}" for test in chosen})
         if failed := tree.blackbox([test.name for test in chosen], stage,
                                    sum(test.seconds for test in chosen)):
@@ -251,7 +260,7 @@ def sources() -> list[str]:
 def flags() -> tuple[str, ...]:
     said = subprocess.run(["pkg-config", "--cflags", "libevent_core"], check=True,
                           capture_output=True, text=True).stdout
-    return (*shlex.split(said), f"-I{harness.ROOT / BASE}/obj/g++/gen")
+    return (*shlex.split(said), f"-I{harness.ROOT}/build/obj/g++/gen")
 
 
 def sample(mutants: list[mutate.Mutant], number: int, seed: str) -> list[mutate.Mutant]:
@@ -292,8 +301,9 @@ def survivor(mutant: mutate.Mutant, one: Result) -> str:
 
 def prepare(quick: bool) -> None:
     """The build that is copied."""
-    programs = [f"{BASE}/{STAGE}"] if quick else ["all"]
-    trees.make(harness.ROOT, f"-j{os.cpu_count()}", *MAKE, *UNIT_PROGRAMS, *programs)
+    jobs = f"-j{os.cpu_count()}"
+    make(harness.ROOT, ASAN, jobs, UNIT_PROGRAM)
+    make(harness.ROOT, PLAIN, jobs, ALLOCATION, f"build/{STAGE}" if quick else "all")
 
 
 def judge_all(todo: list[mutate.Mutant], judge: Judge, results: Results) -> None:

@@ -137,9 +137,9 @@ int main() { return is_even(4) && unseen(1) == 0 ? 0 : 1; }
 """
 
 MAKEFILE = """
-U = $(BUILD)/obj/g++/tests/unit
-all: $(BUILD)/02_epoll_reactor
-$(BUILD)/02_epoll_reactor $(U)/unit $(U)/allocation: common/a.cc
+UNIT = build/obj/g++-address-undefined/tests/unit/unit build/obj/g++/tests/unit/allocation
+all: build/02_epoll_reactor
+build/02_epoll_reactor $(UNIT): common/a.cc
 \t@mkdir -p $(@D)
 \t$(CXX) $(if $(findstring unit,$@),-DUNIT) -o $@ $<
 """
