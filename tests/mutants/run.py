@@ -331,7 +331,7 @@ def judge_all(todo: list[mutate.Mutant], judge: Judge, results: Results) -> None
 
 def report(chosen: dict[str, list[mutate.Mutant]], results: Results, reasons: dict[str, str]
            ) -> int:
-    pairs = {file: [(m, results.known(m)) for m in mutants] for file, mutants in chosen.items()}
+    pairs = {file: [(m, results.of[m.name]) for m in mutants] for file, mutants in chosen.items()}
     rows = table.rows_of(pairs, reasons)
     left = [(m, one) for file in pairs.values() for m, one in file
             if one.outcome == "survived" and m.name not in reasons]
