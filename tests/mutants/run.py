@@ -131,7 +131,7 @@ class Tree:
             if status in (0, 5):
                 return ""
             found = re.search(r"^(?:FAILED|ERROR) \S*?(test_\w+\.py::\w+)", said, re.M)
-            if status != 1 or not found:
+            if status not in (1, 2) or not found:  # 2: several at a time, and -x
                 raise Trouble(f"pytest could not run {names}:\n{said[-3000:]}")
             if self.pytest([found[1]], stage, seconds)[0] not in (0, 5):
                 return found[1]
@@ -319,7 +319,11 @@ def judge_all(todo: list[mutate.Mutant], judge: Judge, results: Results) -> None
                 mutant = queue.popleft()
             except IndexError:
                 return
-            one = judge.judge(mutant, tree)
+            try:
+                one = judge.judge(mutant, tree)
+            except Trouble:
+                queue.clear()  # for the others, too
+                raise
             results.add(one)
             print(f"{one.outcome:12s} {one.seconds:5.1f} s  {mutant.file}:{mutant.line} "
                   f"{mutant.now}  [{one.by}]", file=sys.stderr, flush=True)
