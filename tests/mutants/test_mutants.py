@@ -63,10 +63,10 @@ EXPECTED = {
 }
 
 
-def read(folder: pathlib.Path, source: str) -> list[mutate.Mutant]:
+def read(folder: pathlib.Path, source: str, name: str = "common/a.cc") -> list[mutate.Mutant]:
     (folder / "common").mkdir(exist_ok=True)
-    (folder / "common/a.cc").write_text(source, encoding="utf-8")
-    return mutate.mutants(folder, "common/a.cc")
+    (folder / name).write_text(source, encoding="utf-8")
+    return mutate.mutants(folder, name)
 
 
 def test_kinds(tmp_path):
@@ -124,10 +124,7 @@ int sum_to(int n) {
 
 bool is_even(int n) { return n % kTwo == 0; }
 
-int unseen(int n) {
-  if (n < 100) return 0;
-  return n;
-}
+int unseen(int n);
 
 #ifdef UNIT
 int main() { return sum_to(4) == 10 ? 0 : 1; }
@@ -136,12 +133,19 @@ int main() { return is_even(4) && unseen(1) == 0 ? 0 : 1; }
 #endif
 """
 
+OTHER = """
+int unseen(int n) {
+  if (n < 100) return 0;
+  return n;
+}
+"""
+
 MAKEFILE = """
 UNIT = build/obj/g++-address-undefined/tests/unit/unit build/obj/g++/tests/unit/allocation
 all: build/02_epoll_reactor
-build/02_epoll_reactor $(UNIT): common/a.cc
+build/02_epoll_reactor $(UNIT): common/a.cc common/b.cc
 \t@mkdir -p $(@D)
-\t$(CXX) $(if $(findstring unit,$@),-DUNIT) -o $@ $<
+\t$(CXX) $(if $(findstring unit,$@),-DUNIT) -o $@ $^
 """
 
 TEST = """
@@ -165,14 +169,14 @@ def test_flaky():
 
 @pytest.fixture(name="world")
 def fixture_world(tmp_path, monkeypatch):
-    """A tree with one source, a unit test of sum_to and a black-box test of is_even; its mutants by
-    function and what they put in."""
+    """A tree with two sources, a unit test of sum_to and a black-box test of is_even; its mutants
+    by function and what they put in."""
     for folder in ("common", "tests/unit", "tests/blackbox"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "Makefile").write_text(MAKEFILE, encoding="ascii")
     (tmp_path / "tests/unit/a_test.cc").write_text("// sum_to(4)", encoding="ascii")
     (tmp_path / "tests/blackbox/test_a.py").write_text(TEST, encoding="ascii")
-    made = read(tmp_path, SOURCE)
+    made = read(tmp_path, SOURCE) + read(tmp_path, OTHER, "common/b.cc")
     monkeypatch.setattr(harness, "ROOT", tmp_path)
     monkeypatch.setattr(run, "UNIT", tmp_path / "tests/unit")
     monkeypatch.setattr(run, "BLACKBOX", tmp_path / "tests/blackbox")
@@ -182,7 +186,8 @@ def fixture_world(tmp_path, monkeypatch):
     (tmp_path / "equivalent.txt").write_text("# none\n", encoding="ascii")
     tests = [reach.Test(f"test_a.py::{name}", run.STAGE, 0.1)
              for name in ("test_nothing", "test_program")]
-    every = {line: 3 for line in range(SOURCE.count("\n"))}
+    texts = {"common/a.cc": SOURCE, "common/b.cc": OTHER}
+    every = {name: {line: 3 for line in range(20)} for name in texts}
 
     class World:
         root = tmp_path
@@ -194,7 +199,7 @@ def fixture_world(tmp_path, monkeypatch):
             return next(m for m in made if m.function == function and now in m.now)
 
         def judge(self, *mutants: mutate.Mutant) -> list[run.Result]:
-            reached = reach.Reach(tests, {"common/a.cc": every}, {"common/a.cc": SOURCE})
+            reached = reach.Reach(tests, every, texts)
             run.judge_all(list(mutants), run.Judge(reached, quick=False), self.results)
             return [self.results.of[m.name] for m in mutants]
 
@@ -203,8 +208,8 @@ def fixture_world(tmp_path, monkeypatch):
 
 
 def test_outcomes(world):
-    """Fails where a killed, a surviving, an uncompilable and a hanging mutant are not told apart,
-    and where the code of one is still there when the next is judged."""
+    """Fails where a killed, a surviving, an uncompilable and a hanging mutant are not told
+    apart."""
     cases = [(world.mutant(function, now), outcome, by) for function, now, outcome, by in (
         ("sum_to", "!(n > 0)", "killed", "unit tests: exit status 1"),
         ("sum_to", "n -= 0", "killed", "unit tests: a hang"),
@@ -220,6 +225,16 @@ def test_outcomes(world):
                             "bound": [0, 1]}
 
 
+def test_one_at_a_time(world):
+    """Fails where one mutant is still there when that of another file is judged."""
+    tree = run.Tree(world.root / "build/tree")
+    for mutant, failed in ((world.mutant("is_even", "!(n"), "test_a.py::test_program"),
+                           (world.mutant("unseen", "<= 100"), "")):
+        tree.put(mutant)
+        assert tree.build(run.PLAIN, "all")
+        assert tree.blackbox(["test_a.py"], run.STAGE, 1) == failed
+
+
 def test_results_are_kept(world):
     """Fails where a second run judges again what has not changed, and where it believes a result
     although the function, or a test that decided it, is another."""
@@ -228,9 +243,10 @@ def test_results_are_kept(world):
     known = run.Results(world.root / "results.json").known
     assert known(killed).outcome == "killed" and known(survived).outcome == "survived"
     shifted = {m.name: m for m in read(world.root, SOURCE.replace("sum += n;", "sum += 1;\n"))}
+    shifted |= {m.name: m for m in read(world.root, "\n" + OTHER, "common/b.cc")}
     assert known(shifted[killed.name]) and known(shifted[survived.name])
-    other = {m.name: m for m in read(world.root, SOURCE.replace("return n;", "return n + 1;"))}
-    assert known(other[killed.name]) and not known(other[survived.name])
+    other = read(world.root, OTHER.replace("return n;", "return n + 1;"), "common/b.cc")
+    assert not known(next(m for m in other if m.name == survived.name))
     with open(world.root / "tests/unit/a_test.cc", "a", encoding="ascii") as test:
         test.write("// and 5")
     assert known(killed), "a black-box test killed it, which is the same"
@@ -241,19 +257,20 @@ def test_equivalents(world, capsys):
     """Fails where an excuse that fits nothing, has no reason, or excuses what a test notices, is
     let pass, and where an excused survivor makes the run fail."""
     mutant, killed = world.mutant("unseen", "<= 100"), world.mutant("is_even", "!(n")
-    listed, chosen = world.root / "equivalent.txt", {"common/a.cc": [mutant, killed]}
+    listed = world.root / "equivalent.txt"
+    chosen = {"common/a.cc": [killed], "common/b.cc": [mutant]}
     world.judge(mutant, killed)
 
     def status(*lines: str) -> int:
         listed.write_text("\n".join(lines) + "\n", encoding="ascii")
-        reasons = run.equivalents({"common/a.cc": world.mutants}, listed)
+        reasons = run.equivalents({file: world.mutants for file in chosen}, listed)
         return run.report(chosen, world.results, reasons)
 
     assert status() == 1
-    assert "common/a.cc:17: bound" in capsys.readouterr().out
+    assert "common/b.cc:3: bound" in capsys.readouterr().out
     assert status(f"{mutant.name}  # nobody asks it about 100") == 0
     rows = json.loads((world.root / "build/mutants/table.json").read_text(encoding="utf-8"))
-    assert rows["common/a.cc"]["equivalent"] == 1 and table.share(rows["common/a.cc"]) == 100
+    assert rows["common/b.cc"]["equivalent"] == 1 and table.share(rows["common/b.cc"]) == 100
     assert status(f"{mutant.name}  # so", f"{killed.name}  # and so") == 1
     assert "a test notices it" in capsys.readouterr().out
     with pytest.raises(run.Trouble, match="no mutant of today"):
