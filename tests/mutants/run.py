@@ -38,7 +38,7 @@ OUTPUT = reach.OUTPUT
 RESULTS = OUTPUT / "results.json"
 EQUIVALENT = HERE / "equivalent.txt"
 BLACKBOX = harness.ROOT / "tests" / "blackbox"
-UNIT = harness.ROOT / "tests" / "unit"
+UNIT_TESTS = harness.ROOT / "tests" / "unit"
 
 AT_ONCE = 2
 FACTOR = 4  # what a test may take, in times of what it took without a mutant
@@ -46,11 +46,11 @@ SPARE = 30  # seconds more, for what else the machine does
 TOGETHER = 20  # seconds of tests that are worth several at a time
 STAGE = "02_epoll_reactor"  # that runs the mutants of common/
 QUICK_TESTS = ("test_http_rules.py", "test_text.py")
-# As `make unit` and `make blackbox` build them, in the tree and in each copy.
-ASAN, PLAIN = "address,undefined", ""
-UNIT_PROGRAM = "build/obj/g++-address-undefined/tests/unit/unit"
-ALLOCATION = "build/obj/g++/tests/unit/allocation"
-OBJECTS = ("build/obj/g++", "build/obj/g++-address-undefined")
+# In the tree and in each copy. Without sanitizers: with them a mutant of common/ takes 12 s of the
+# processor instead of 3, most of it in tests that fork. So they look at those alone that survive.
+PLAIN, ASAN = "", "address,undefined"
+UNIT = {PLAIN: ("build/obj/g++/tests/unit/unit", "build/obj/g++/tests/unit/allocation"),
+        ASAN: ("build/obj/g++-address-undefined/tests/unit/unit",)}
 
 
 @dataclasses.dataclass
@@ -82,6 +82,11 @@ def run(command: list[str], limit: float, **kwargs) -> tuple[int | None, str]:
             return None, said
 
 
+def kinds(quick: bool) -> tuple[str, ...]:
+    """Of builds for the unit tests."""
+    return (PLAIN,) if quick else (PLAIN, ASAN)
+
+
 def make(folder: pathlib.Path, sanitizers: str, *targets: str) -> None:
     trees.make(folder, "CXX=g++", f"SAN={sanitizers}", *targets)
 
@@ -89,10 +94,11 @@ def make(folder: pathlib.Path, sanitizers: str, *targets: str) -> None:
 class Tree:
     """A copy of the sources with their objects, and at most one mutant in it."""
 
-    def __init__(self, folder: pathlib.Path):
+    def __init__(self, folder: pathlib.Path, quick: bool = False):
         self.folder = folder
         self.mutated: str | None = None
-        trees.copy(folder, "tests/unit", *OBJECTS, source=harness.ROOT)
+        objects = {UNIT[kind][0].partition("/tests")[0] for kind in kinds(quick)}
+        trees.copy(folder, "tests/unit", *objects, source=harness.ROOT)
 
     def put(self, mutant: mutate.Mutant) -> None:
         """Written with the time of now, so that make compiles it; as is what it was before."""
@@ -109,16 +115,17 @@ class Tree:
         except trees.Failure:
             return False
 
-    def unit(self, program: str, limit: float) -> str:
+    def unit(self, sanitizers: str, limit: float) -> str:
         """Which unit test fails, or "". """
-        status, said = run([str(self.folder / program), "--gtest_brief=1", "--gtest_fail_fast"],
-                           limit, cwd=self.folder)
-        if status == 0:
-            return ""
-        if status is None:
-            return "unit tests: a hang"
-        failed = re.search(r"^\[  FAILED  \] (\S+?),? ", said, re.M)
-        return failed[1] if failed else f"unit tests: exit status {status}"
+        for program in UNIT[sanitizers]:
+            status, said = run([str(self.folder / program), "--gtest_brief=1",
+                                "--gtest_fail_fast"], limit, cwd=self.folder)
+            if status is None:
+                return "unit tests: a hang"
+            if status != 0:
+                failed = re.search(r"^\[  FAILED  \] (\S+?),? ", said, re.M)
+                return failed[1] if failed else f"unit tests: exit status {status}"
+        return ""
 
     def blackbox(self, names: list[str], stage: str, seconds: float) -> str:
         """Which black-box test fails, or "". A test that fails must do so twice: the machine may
@@ -160,7 +167,7 @@ def digest(mutant: mutate.Mutant, tests: list[str]) -> str:
 
 
 def unit_files() -> list[str]:
-    return sorted(str(p.relative_to(harness.ROOT)) for p in UNIT.glob("*.*"))
+    return sorted(str(p.relative_to(harness.ROOT)) for p in UNIT_TESTS.glob("*.*"))
 
 
 class Judge:
@@ -169,15 +176,16 @@ class Judge:
     def __init__(self, reached: reach.Reach | None, quick: bool):
         self.reached = reached
         self.quick = quick
-        self.unit_limit = 60.0
+        self.unit_limits: dict[str, float] = {}
         self.killers: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
 
     def calibrate(self, tree: Tree) -> None:
-        tree.build(ASAN, UNIT_PROGRAM)
-        began = time.monotonic()
-        if failed := tree.unit(UNIT_PROGRAM, 600):
-            raise Trouble(f"the unit tests fail without a mutant: {failed}")
-        self.unit_limit = SPARE + FACTOR * (time.monotonic() - began)
+        for kind in kinds(self.quick):
+            tree.build(kind, *UNIT[kind])
+            began = time.monotonic()
+            if failed := tree.unit(kind, 600):
+                raise Trouble(f"the unit tests fail without a mutant: {failed}")
+            self.unit_limits[kind] = SPARE + FACTOR * (time.monotonic() - began)
 
     def blackbox_tests(self, mutant: mutate.Mutant) -> tuple[str, list[reach.Test]]:
         """The stage to run, and its tests, the likeliest to notice first."""
@@ -198,26 +206,24 @@ class Judge:
         tests: list[str] = []
 
         def result(outcome: str, by: str) -> Result:
-            if outcome == "killed" and "::" in by:
-                del tests[:]
+            if outcome == "uncompilable" or "::" in by:
+                tests.clear()
+            if "::" in by:
                 tests.append(f"tests/blackbox/{by.partition('::')[0]}")
             return Result(mutant.name, outcome, by, tests, digest(mutant, tests),
                           round(time.monotonic() - began, 1))
 
         tree.put(mutant)
-        is_common = mutant.file.startswith("common/")
-        if is_common:
-            if not tree.build(ASAN, UNIT_PROGRAM):
-                return result("uncompilable", "")
+        if mutant.file.startswith("common/"):
             tests += unit_files()
-            if failed := tree.unit(UNIT_PROGRAM, self.unit_limit):
-                return result("killed", failed)
+            for kind in kinds(self.quick):
+                if not tree.build(kind, *UNIT[kind]):
+                    return result("uncompilable", "")
+                if failed := tree.unit(kind, self.unit_limits[kind]):
+                    return result("killed", failed)
         stage, chosen = self.blackbox_tests(mutant)
-        programs = [f"build/{stage}"] if self.quick else ["all"]
-        if not tree.build(PLAIN, *programs, *[ALLOCATION] * is_common):
+        if not tree.build(PLAIN, f"build/{stage}" if self.quick else "all"):
             return result("uncompilable", "")
-        if is_common and (failed := tree.unit(ALLOCATION, self.unit_limit)):
-            return result("killed", failed)
         tests += sorted({f"tests/blackbox/{test.file}" for test in chosen})
         if failed := tree.blackbox([test.name for test in chosen], stage,
                                    sum(test.seconds for test in chosen)):
@@ -301,16 +307,16 @@ def survivor(mutant: mutate.Mutant, one: Result) -> str:
 
 def prepare(quick: bool) -> None:
     """The build that is copied."""
-    jobs = f"-j{os.cpu_count()}"
-    make(harness.ROOT, ASAN, jobs, UNIT_PROGRAM)
-    make(harness.ROOT, PLAIN, jobs, ALLOCATION, f"build/{STAGE}" if quick else "all")
+    for kind in kinds(quick):
+        make(harness.ROOT, kind, f"-j{os.cpu_count()}", *UNIT[kind])
+    make(harness.ROOT, PLAIN, f"-j{os.cpu_count()}", f"build/{STAGE}" if quick else "all")
 
 
 def judge_all(todo: list[mutate.Mutant], judge: Judge, results: Results) -> None:
     """AT_ONCE copies of the tree, each with the next mutant. They come file by file: then what make
     compiles is that file alone."""
     queue = collections.deque(sorted(todo, key=lambda m: (m.file, m.begin, m.after)))
-    copies = [Tree(OUTPUT / f"tree-{i}") for i in range(min(AT_ONCE, len(queue)))]
+    copies = [Tree(OUTPUT / f"tree-{i}", judge.quick) for i in range(min(AT_ONCE, len(queue)))]
     judge.calibrate(copies[0])
 
     def work(tree: Tree) -> None:

@@ -141,7 +141,8 @@ int unseen(int n) {
 """
 
 MAKEFILE = """
-UNIT = build/obj/g++-address-undefined/tests/unit/unit build/obj/g++/tests/unit/allocation
+UNIT = build/obj/g++/tests/unit/unit build/obj/g++/tests/unit/allocation \\
+       build/obj/g++-address-undefined/tests/unit/unit
 all: build/02_epoll_reactor
 build/02_epoll_reactor $(UNIT): common/a.cc common/b.cc
 \t@mkdir -p $(@D)
@@ -178,7 +179,7 @@ def fixture_world(tmp_path, monkeypatch):
     (tmp_path / "tests/blackbox/test_a.py").write_text(TEST, encoding="ascii")
     made = read(tmp_path, SOURCE) + read(tmp_path, OTHER, "common/b.cc")
     monkeypatch.setattr(harness, "ROOT", tmp_path)
-    monkeypatch.setattr(run, "UNIT", tmp_path / "tests/unit")
+    monkeypatch.setattr(run, "UNIT_TESTS", tmp_path / "tests/unit")
     monkeypatch.setattr(run, "BLACKBOX", tmp_path / "tests/blackbox")
     monkeypatch.setattr(run, "OUTPUT", tmp_path / "build/mutants")
     monkeypatch.setattr(run, "EQUIVALENT", tmp_path / "equivalent.txt")
@@ -203,7 +204,7 @@ def fixture_world(tmp_path, monkeypatch):
             run.judge_all(list(mutants), run.Judge(reached, quick=False), self.results)
             return [self.results.of[m.name] for m in mutants]
 
-    run.prepare(quick=True)
+    run.prepare(quick=False)
     return World()
 
 
