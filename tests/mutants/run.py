@@ -18,6 +18,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -185,6 +186,13 @@ def unit_files() -> list[str]:
     return sorted(str(p.relative_to(harness.ROOT)) for p in UNIT_TESTS.glob("*.*"))
 
 
+def batches(tests: list[reach.Test]) -> list[list[reach.Test]]:
+    """First those of a few seconds, one after the other: most mutants go no further."""
+    seconds = itertools.accumulate(test.seconds for test in tests)
+    few = sum(at <= TOGETHER for at in seconds)
+    return [some for some in (tests[:few], tests[few:]) if some]
+
+
 class Judge:
     """Decides what becomes of a mutant; knows what became of others."""
 
@@ -240,10 +248,11 @@ class Judge:
         if not tree.build(PLAIN, f"build/{stage}" if self.quick else "all"):
             return result("uncompilable", "")
         tests += sorted({f"tests/blackbox/{test.file}" for test in chosen})
-        if failed := tree.blackbox([test.name for test in chosen], stage,
-                                   sum(test.seconds for test in chosen)):
-            self.killers[mutant.function][failed] += 1
-            return result("killed", failed)
+        for some in batches(chosen):
+            if failed := tree.blackbox([test.name for test in some], stage,
+                                       sum(test.seconds for test in some)):
+                self.killers[mutant.function][failed] += 1
+                return result("killed", failed)
         return result("survived", "")
 
 
