@@ -248,9 +248,10 @@ class _Reader:
         if not number or in_a_type or text == "1024" or node.kind != Kind.INTEGER_LITERAL:
             return None
         value, suffix = int(number[1].replace("'", ""), 0), number[2]
-        self.replace("constant", node, f"{value + 1}{suffix}")
+        form = hex if text[:2] in ("0x", "0X") else str
+        self.replace("constant", node, form(value + 1) + suffix)
         if value > 0:
-            self.replace("constant", node, f"{value - 1}{suffix}")
+            self.replace("constant", node, form(value - 1) + suffix)
         return None
 
     def neighbour(self, node, above) -> None:

@@ -31,6 +31,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 
 from tests import harness, trees
 from tests.mutants import mutate, reach, table
@@ -182,8 +183,12 @@ def digest(mutant: mutate.Mutant, tests: list[str]) -> str:
     return sha.hexdigest()
 
 
-def unit_files() -> list[str]:
-    return sorted(str(p.relative_to(harness.ROOT)) for p in UNIT_TESTS.glob("*.*"))
+def unit_files(failed: str = "") -> list[str]:
+    """Of all unit tests, or of Group.Name alone."""
+    test = re.compile(rf"\({re.escape(failed.replace('.', ', '))}\)")
+    every = sorted(UNIT_TESTS.glob("*.*"))
+    some = [path for path in every if failed and test.search(path.read_text(encoding="utf-8"))]
+    return [str(path.relative_to(harness.ROOT)) for path in some or every]
 
 
 def batches(tests: list[reach.Test]) -> list[list[reach.Test]]:
@@ -191,6 +196,10 @@ def batches(tests: list[reach.Test]) -> list[list[reach.Test]]:
     seconds = itertools.accumulate(test.seconds for test in tests)
     few = sum(at <= TOGETHER for at in seconds)
     return [some for some in (tests[:few], tests[few:]) if some]
+
+
+def blackbox_files(names: Iterable[str]) -> list[str]:
+    return sorted({f"tests/blackbox/{name.partition('::')[0]}" for name in names})
 
 
 class Judge:
@@ -226,34 +235,30 @@ class Judge:
 
     def judge(self, mutant: mutate.Mutant, tree: Tree) -> Result:
         began = time.monotonic()
-        tests: list[str] = []
 
-        def result(outcome: str, by: str) -> Result:
-            if outcome == "uncompilable" or "::" in by:
-                tests.clear()
-            if "::" in by:
-                tests.append(f"tests/blackbox/{by.partition('::')[0]}")
+        def result(outcome: str, by: str, tests: list[str]) -> Result:
             return Result(mutant.name, outcome, by, tests, digest(mutant, tests),
                           round(time.monotonic() - began, 1))
 
         tree.put(mutant)
         if mutant.file.startswith("common/"):
-            tests += unit_files()
             for kind in kinds(self.quick):
                 if not tree.build(kind, *UNIT[kind]):
-                    return result("uncompilable", "")
+                    return result("uncompilable", "", [])
                 if failed := tree.unit(kind, self.unit_limits[kind]):
-                    return result("killed", failed)
+                    return result("killed", failed, unit_files(failed))
         stage, chosen = self.blackbox_tests(mutant)
         if not tree.build(PLAIN, f"build/{stage}" if self.quick else "all"):
-            return result("uncompilable", "")
-        tests += sorted({f"tests/blackbox/{test.file}" for test in chosen})
+            return result("uncompilable", "", [])
+        tests = unit_files() if mutant.file.startswith("common/") else []
+        tests += blackbox_files(test.name for test in chosen)
         for some in batches(chosen):
             if failed := tree.blackbox([test.name for test in some], stage,
                                        sum(test.seconds for test in some)):
                 self.killers[mutant.function][failed] += 1
-                return result("killed", failed)
-        return result("survived", "")
+                return result("killed", failed,
+                              blackbox_files([failed]) if "::" in failed else tests)
+        return result("survived", "", tests)
 
 
 class Results:
@@ -285,6 +290,12 @@ class Results:
 def sources() -> list[str]:
     return sorted(str(path.relative_to(harness.ROOT)) for folder in ("common", *harness.STAGES)
                   for path in (harness.ROOT / folder).iterdir() if path.suffix in (".h", ".cc"))
+
+
+def is_quick(file: str) -> bool:
+    """Judged by unit tests alone, mostly; and compiled by itself, as no header is."""
+    return (file.startswith("common/") and file.endswith(".cc")
+            and file not in ("common/serve.cc", "common/process.cc"))
 
 
 def flags() -> tuple[str, ...]:
@@ -389,7 +400,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--list", action="store_true")
     asked = parser.parse_args(arguments)
     prepare(asked.quick)
-    files = asked.files or [f for f in sources() if not asked.quick or f.startswith("common/")]
+    files = asked.files or [f for f in sources() if not asked.quick or is_quick(f)]
     made = {file: mutate.mutants(harness.ROOT, file, flags()) for file in files}
     reasons = equivalents(made)
     if asked.quick:
