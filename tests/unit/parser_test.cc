@@ -421,6 +421,8 @@ TEST_F(Parser, FieldLimit) {
       {line + many(limit) + "A: b\r\n\r\n", "431"},
       {line + many(2 * limit) + "\r\n", "431"},
       {line + "Host: a\r\nX: " + std::string(limit, 'x'), "431"},
+      {line + "Host: a\r\nX: " + std::string(limit + 2 - 12, 'x'), "431"},  // as soon as it is sure
+      {line + "Host: a\r\nX: " + std::string(limit + 1 - 12, 'x'), "more"},
       {line + one(limit), "more"},
       {line + one(limit) + "\r", "more"},
       {line + one(limit) + "\n", "400"},
