@@ -129,6 +129,7 @@ TEST(Options, Values) {
 TEST(Options, UnknownFlags) {
   expect_refused({"--nonsense"}, "--nonsense");
   expect_refused({"--nonsense=1"}, "--nonsense");
+  expect_refused({"--threadz=1"}, "unknown flag '--threadz=1'");
   expect_refused({"-x"}, "-x");
   expect_refused({"--threads=2", "--nonsense"}, "--nonsense");
   expect_refused({"--rearm=mod"}, "--rearm", kPlain);

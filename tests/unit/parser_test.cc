@@ -120,6 +120,7 @@ TEST_F(Parser, Host) {
       {host("Host: [::1]"), "GET /"},
       {host("Host: [::ffff:1.2.3.4]:80"), "GET /"},
       {host("Host: [v1.a:b-c]:80"), "GET /"},
+      {host("Host: [v0.a]"), "GET /"},
       {host("Host:"), "GET /"},
       {host("Host: \t "), "GET /"},
       {host("hOSt:a"), "GET /"},
