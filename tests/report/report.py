@@ -288,8 +288,8 @@ def growth(rounds: dict[str, bench.Rounds]) -> list[str]:
 
 # ---- mutants -------------------------------------------------------------------------------------
 
-NOTICED = ("Small faults that were put into the code one at a time. A test notices (killed) or none "
-           "does (survived); of an equivalent one nobody could notice anything.")
+NOTICED = ("Small faults that were put into the code one at a time. A test notices (killed) or "
+           "none does (survived); of an equivalent one nobody could notice anything.")
 
 
 def mutants_section(table: pathlib.Path) -> str:
