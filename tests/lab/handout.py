@@ -45,7 +45,7 @@ LEFT_OUT = (
     "tests/steps/steps.mk", "tests/steps/steps.py", "tests/steps/test_steps.py",
     ".ci", "tests/api", "tests/bench", "tests/coverage", "tests/lab/unfinished.make",
     "tests/lab/handout.py", "tests/lab/matrix.py", "tests/report", "tests/lab/autograder",
-    "tests/lab/bundle.py", "tests/lab/test_autograder.py",
+    "tests/lab/bundle.py", "tests/lab/test_autograder.py", "tests/mutants",
 )
 OUTLINED = ("notes/steps/", "notes/next/")  # of these, each function is left out of a quote
 TIME = 1767225600  # 2026-01-01: of each file, and of the commit

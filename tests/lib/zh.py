@@ -51,6 +51,16 @@ WORDS = {
     "median<br>µs": "中位数<br>µs",
     "p99<br>µs": "第 99 百分位<br>µs",
     "bytes per idle<br>connection": "每个空闲连接<br>占用的字节",
+    "Small faults that were put into the code one at a time. A test notices (killed) or none does "
+    "(survived); of an equivalent one nobody could notice anything.":
+        "每次往代码里放进一个小错误。有测试察觉（杀死），或者没有（存活）；等价的变异体，谁也察觉不到。",
+    "Not asked here: <code>make mutants</code>.": "这里还没有运行过 <code>make mutants</code>。",
+    "file": "文件",
+    "made": "总数",
+    "killed": "杀死",
+    "survived": "存活",
+    "equivalent": "等价",
+    "killed of those<br>not equivalent": "杀死的比例<br>（不计等价）",
     "1 connection": "1 个连接",
     "64 connections": "64 个连接",
     "512 connections": "512 个连接",

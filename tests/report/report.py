@@ -25,6 +25,7 @@ from tests import harness
 from tests.bench import bench, targets as tg
 from tests.lib import wire
 from tests.lib.words import Said, say as both
+from tests.mutants import table as mutants
 from tests.report import draw
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -285,6 +286,28 @@ def growth(rounds: dict[str, bench.Rounds]) -> list[str]:
                        [int(c) for c in counts], series, both("connections"), both("microseconds"))]
 
 
+# ---- mutants -------------------------------------------------------------------------------------
+
+NOTICED = ("Small faults that were put into the code one at a time. A test notices (killed) or "
+           "none does (survived); of an equivalent one nobody could notice anything.")
+
+
+def mutants_section(table: pathlib.Path) -> str:
+    """What the last `make mutants` found, if there was one."""
+    if not table.exists():
+        return f"<p>{spoken(both('Not asked here: <code>make mutants</code>.'))}</p>"
+    rows = json.loads(table.read_text(encoding="utf-8"))
+    counts = ("made", "killed", "survived", "equivalent")
+    heads = "".join(f'<th scope="col">{spoken(both(head))}</th>' for head in (
+        "file", *counts, "killed of those<br>not equivalent"))
+    body = "".join(
+        f'<tr><th scope="row">{text(file)}</th>' + "".join(f"<td>{row[key]}</td>" for key in counts)
+        + f"<td>{mutants.share(row):.1f} %</td></tr>" for file, row in rows.items())
+    return (f"<p>{spoken(both(NOTICED))}</p>"
+            f'<div class="scroll" tabindex="0"><table><thead><tr>{heads}</tr></thead>'
+            f"<tbody>{body}</tbody></table></div>")
+
+
 # ---- machine -------------------------------------------------------------------------------------
 
 def first_line(*command: str) -> str:
@@ -352,6 +375,7 @@ def main(arguments: list[str]) -> int:
         "calls": calls_section(titles),
         "cost": cost_section(results, scenario, instructions),
         "plots": plots_section(results, instructions),
+        "mutants": mutants_section(mutants.PATH),
         "machine": machine_section(results, measured)})
     print(page.relative_to(harness.ROOT))
     return 0

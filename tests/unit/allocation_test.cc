@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdlib>
+#include <new>
 
 #include "common/process.h"
 #include "common/session.h"
@@ -25,6 +27,7 @@ struct Count {
   long calls = 0;  // that took memory
   long live = 0;   // blocks not given back yet
   std::size_t largest = 0;
+  std::size_t most = SIZE_MAX;  // what is larger is refused
 };
 constinit Count count;
 
@@ -32,6 +35,7 @@ constinit Count count;
 
 // operator new ends here too.
 extern "C" void* malloc(std::size_t size) {
+  if (size > count.most) return nullptr;
   ++count.calls;
   ++count.live;
   count.largest = std::max(count.largest, size);
@@ -43,6 +47,7 @@ extern "C" void* calloc(std::size_t n, std::size_t size) {
   return __libc_calloc(n, size);
 }
 extern "C" void* realloc(void* block, std::size_t size) {
+  if (size > count.most) return nullptr;
   ++count.calls;
   if (block == nullptr) ++count.live;
   count.largest = std::max(count.largest, size);
@@ -180,4 +185,25 @@ TEST_F(Allocation, LargeBlocksGoStraightBack) {
         _exit(0);
       },
       testing::ExitedWithCode(0), "");
+}
+
+// Fails where a buffer that outgrows its block keeps that from the pool.
+TEST_F(Allocation, AnOutgrownBlockIsUsedAgain) {
+  Buffer one(context_.pool);
+  one.append("x");
+  one.append(std::string(BufferPool::kSmallSize, 'x'));
+  const long before = count.calls;
+  out_.append("y");
+  EXPECT_EQ(count.calls, before);
+}
+
+// Fails where a block that there is no memory for is written to.
+TEST_F(Allocation, AFailureIsThrown) {
+  Buffer empty(context_.pool);
+  Buffer large(context_.pool);
+  large.append(std::string(2 * BufferPool::kBlockSize, 'x'));
+  count.most = 1 << 20;
+  EXPECT_THROW(empty.room(2 << 20), std::bad_alloc);
+  EXPECT_THROW(large.room(2 << 20), std::bad_alloc);
+  count.most = SIZE_MAX;
 }

@@ -63,6 +63,17 @@ TEST(Buffer, RoomIsAtLeastWhatWasAsked) {
   }
 }
 
+// Fails where a large block that grows takes along what was consumed, and not what was not.
+TEST(Buffer, GrowsBehindWhatWasConsumed) {
+  BufferPool pool;
+  Buffer buffer(pool);
+  const std::string bytes = std::string(2 * kBlock, 'a') + std::string(2 * kBlock, 'b');
+  buffer.append(bytes);
+  buffer.consume(kBlock);
+  buffer.append(bytes);
+  EXPECT_EQ(buffer.view(), bytes.substr(kBlock) + bytes);
+}
+
 // Consuming from the front makes room at the front: the block is used again, not a larger one.
 TEST(Buffer, CompactsInPlace) {
   BufferPool pool;

@@ -659,6 +659,7 @@ TEST(HttpSession, DiscardsABoundedAmount) {
   for (int mebibytes = 0; mebibytes < 64; ++mebibytes) {
     ASSERT_EQ(name_of(client.session->phase()), "linger");
     client.send(bytes);
+    ASSERT_TRUE(client.session->input().empty());
   }
   EXPECT_EQ(client.log(), "linger");
   client.send("x");

@@ -129,6 +129,7 @@ TEST(Options, Values) {
 TEST(Options, UnknownFlags) {
   expect_refused({"--nonsense"}, "--nonsense");
   expect_refused({"--nonsense=1"}, "--nonsense");
+  expect_refused({"--threadz=1"}, "unknown flag '--threadz=1'");
   expect_refused({"-x"}, "-x");
   expect_refused({"--threads=2", "--nonsense"}, "--nonsense");
   expect_refused({"--rearm=mod"}, "--rearm", kPlain);
@@ -156,7 +157,7 @@ TEST(Options, Abbreviations) {
 // Fails where a value is printed as it came: a line end makes two lines of one.
 TEST(Options, OneLineWhateverTheValueHolds) {
   expect_refused({"--threads=1\n2"}, "'1\\n2'");
-  expect_refused({"--text-mode", "\x1b[2J\r\x7f\t"}, R"('\x1b[2J\x0d\x7f\x09')");
+  expect_refused({"--text-mode", "\x1b[2J\r\x7f\t\x1f "}, R"('\x1b[2J\x0d\x7f\x09\x1f ')");
   expect_refused({"--no\nflag"}, R"(unknown flag '--no\nflag')");
   expect_refused({"ex\ntra"}, R"(unexpected argument 'ex\ntra')");
   expect_refused({"--max=\n"}, R"(ambiguous flag '--max=\n')");
@@ -255,7 +256,7 @@ TEST(Options, HelpNamesEveryFlag) {
   for (const std::string flag :
        {"--host", "--text-port", "--http-port", "--text-mode", "--idle-timeout",
         "--max-connections", "--max-body", "--grace", "--threads", "--auth", "--rearm", "--help",
-        "--version", "del-add"}) {
+        "--version", "--heartbeat", "del-add"}) {
     EXPECT_THAT(help.out, testing::HasSubstr(flag));
   }
   EXPECT_THAT(run({"--help"}, kPlain).out, testing::Not(testing::HasSubstr("--rearm")));

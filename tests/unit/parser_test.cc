@@ -120,6 +120,7 @@ TEST_F(Parser, Host) {
       {host("Host: [::1]"), "GET /"},
       {host("Host: [::ffff:1.2.3.4]:80"), "GET /"},
       {host("Host: [v1.a:b-c]:80"), "GET /"},
+      {host("Host: [v0.a]"), "GET /"},
       {host("Host:"), "GET /"},
       {host("Host: \t "), "GET /"},
       {host("hOSt:a"), "GET /"},
@@ -421,6 +422,8 @@ TEST_F(Parser, FieldLimit) {
       {line + many(limit) + "A: b\r\n\r\n", "431"},
       {line + many(2 * limit) + "\r\n", "431"},
       {line + "Host: a\r\nX: " + std::string(limit, 'x'), "431"},
+      {line + "Host: a\r\nX: " + std::string(limit + 2 - 12, 'x'), "431"},  // as soon as it is sure
+      {line + "Host: a\r\nX: " + std::string(limit + 1 - 12, 'x'), "more"},
       {line + one(limit), "more"},
       {line + one(limit) + "\r", "more"},
       {line + one(limit) + "\n", "400"},

@@ -124,6 +124,7 @@ TEST(ReadSome, AResetIsAFailure) {
 
 TEST(WriteSome, TellsItsResultsApart) {
   Pair pair;
+  EXPECT_EQ(write_some(pair.here.get(), "").result, IoResult::done) << "nothing is no error";
   const std::string bytes(1 << 20, 'x');
   const Io sent = write_some(pair.here.get(), bytes);
   EXPECT_EQ(sent.result, IoResult::done);
@@ -219,6 +220,7 @@ TEST(ListenOn, AsksForALongQueue) {
   tcp_info info{};
   socklen_t size = sizeof info;
   check(getsockopt(listener.get(), IPPROTO_TCP, TCP_INFO, &info, &size), "getsockopt");
+  if (size < sizeof info) GTEST_SKIP() << "this kernel tells less: qemu-user does";
   unsigned most = 0;
   std::ifstream("/proc/sys/net/core/somaxconn") >> most;
   ASSERT_GT(most, 0U);
