@@ -8,6 +8,7 @@ import pathlib
 import pytest
 
 from tests import harness
+from tests.blackbox.conftest import eventually
 from tests.mutants import mutate, reach, run, table
 
 KINDS = r"""#include <cerrno>
@@ -317,3 +318,15 @@ def test_lines_are_found_again():
     assert names(5, "new\nnew\n" + old) == ["1"]
     assert names(20, old) == []
     assert names(None, old) == ["0", "1", "2"]
+
+
+def test_nothing_is_left_running():
+    """Fails where a server outlives the test that gave it up: it may spin, and slow the others."""
+    status, said = run.run(["sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!"], 10)
+    assert status == 0
+    left = pathlib.Path(f"/proc/{int(said)}/cmdline")
+
+    def gone() -> bool:
+        return not left.exists() or not left.read_bytes()  # a zombie has no command line
+
+    eventually(gone, what="the end of the child")
