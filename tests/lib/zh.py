@@ -317,7 +317,7 @@ FINISHED = {
         "沉默一秒的客户端会关闭，说话的不会",
     "c1 talks, c2 never did": "c1 在说话，c2 从没说过",
     "the server sleeps for more than a second; then a client comes, and may stay":
-        "服务器睡了一秒多；然后来了一个客户端，可以留下",
+        "服务器阻塞了一秒多；然后来了一个客户端，可以留下",
     "a client comes": "来了一个客户端",
     "a timer is added": "增加一个定时器",
     "the server is asked to stop: it answers what has arrived, and ends with 0":
@@ -554,7 +554,7 @@ FINISHED = {
         "只发送、不读的客户端，也不再从它那里读：占用不到 1 MiB。",
     "A client's clock starts when it comes, however long the loop had slept: with "
     "--idle-timeout 1 who comes after 1.3 s is not closed at once.":
-        "不论循环睡了多久，都从客户端到来时开始计时：用 --idle-timeout 1 时，1.3 "
+        "不论循环阻塞了多久，都从客户端到来时开始计时：用 --idle-timeout 1 时，1.3 "
         "秒后来的客户端不会立即关闭。",
     "A client's last bytes and its FIN come as one edge: the bytes are answered, and the server "
     "closes, too.":
