@@ -74,6 +74,12 @@ not either. What it shows is.
     "notes/zh/steps.md": """
 **这些程序要由你来写**（[从零开始](lab/README.md)），所以这里没有，`make step` 也没有。它显示的内容还在。
 """,
+    "notes/stuck.md": """
+**The servers of this page** are with your teacher, and `make stuck` is too. What they show is here.
+""",
+    "notes/zh/stuck.md": """
+**本页的服务器在老师那里**，`make stuck` 也是。它们显示的内容还在。
+""",
 }
 AUTHOR = "The reactor lab"
 HERE = pathlib.Path(__file__).resolve().parent

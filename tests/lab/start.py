@@ -61,16 +61,20 @@ def refuse_gaps(program: str, first: int, texts: dict[str, str]) -> None:
         checkpoint, place = gaps[-1]
         raise Refused(f"{place.name} ({checkpoint.id}) is not written, and a handout has it "
                       f"nowhere: your teacher's `make lab-release STAGE={checkpoint.program} "
-                      f"CP={checkpoint.number}` gives it")
+                      f"CP={checkpoint.number}` gives it, or the folder where you wrote it")
 
 
-def readme(program: str) -> str:
+def readme(folder: pathlib.Path) -> str:
+    """With the checkpoints of all stages that lie there."""
+    programs = [program for program in checkpoints.TRACKS
+                if program and (folder / skeleton.server_of(program)).exists()]
     rows = "\n".join(shown(f"- [{c.id} {c.shown}](lab/{c.page.name}), {c.points} points")
-                     for c in checkpoints.track(program))
+                     for c in checkpoints.load() if c.program in programs)
     how = shown("What is to be written says so where it stands: look for `To write`. `make` builds "
-                "it, `make run-01` runs stage 1, `make check` says how far you are (`make check "
-                "CP=3`: up to the third checkpoint), `make list` what is solved.")
-    return f"{shown(f'# {program}: yours')}\n\n{how}\n\n{rows}\n"
+                "it, `make run-01` runs stage 1, `make check` says how far you are in the newest "
+                "stage (`STAGE=01`: in that one; `CP=3`: up to the third checkpoint), `make list` "
+                "what is solved.")
+    return f"{shown(f'# {programs[-1]}: yours')}\n\n{how}\n\n{rows}\n"
 
 
 def makefile() -> str:
@@ -114,7 +118,7 @@ def give(folder: pathlib.Path, program: str, first: int) -> list[str]:
                 write_new(folder / name, skeleton.reference(name))
     write_new(folder / "Makefile", makefile())
     write_new(folder / "rules.mk", skeleton.reference("Makefile"))
-    (folder / "README.md").write_text(readme(program), encoding="utf-8")
+    (folder / "README.md").write_text(readme(folder), encoding="utf-8")
     pages = [c.page for c in checkpoints.track(program) if c.page.exists()]
     for page in pages:  # all are there before the first asks which are
         write_new(folder / "lab" / page.name, "")
@@ -136,7 +140,11 @@ def start(folder: pathlib.Path, stage: str, first: int | None) -> None:
         raise Refused(f"{server} is there already, and stays as it is")
     if folder.resolve().is_relative_to(harness.ROOT) and "build" not in folder.resolve().parts:
         raise Refused(f"{folder} lies in the lab's own tree: choose a folder of yours")
+    mine = list(carried(program, folder))
     give(folder, program, first)
+    if mine:
+        before = checkpoints.TRACKS[checkpoints.TRACKS.index(program) - 1]
+        print(shown(f"taken over from your {before}: {', '.join(mine)}"))
     print(shown(f"{folder}: {program}, from checkpoint {track[0].id[0]}.{first} on. "
                 f"Read {folder}/README.md, then: make -C {folder} check"))
 

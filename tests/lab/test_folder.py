@@ -98,8 +98,9 @@ def test_what_is_there_stays(tmp_path, capsys):
     assert mine.read_text(encoding="utf-8") == "// an evening\n"
 
 
-def test_the_next_stage_takes_over_what_is_the_same(tmp_path):
-    """Fails where a student writes on_writable twice, or gets the reference's instead of his."""
+def test_the_next_stage_takes_over_what_is_the_same(tmp_path, capsys):
+    """Fails where a student writes on_writable twice, gets the reference's instead of his, or is
+    not told of it, and where the folder's page forgets stage 1."""
     start.main([str(tmp_path), "--from", "8"])
     first = tmp_path / "01_plain_epoll" / "server.cc"
     text = first.read_text(encoding="utf-8")
@@ -108,6 +109,10 @@ def test_the_next_stage_takes_over_what_is_the_same(tmp_path):
     assert start.main([str(tmp_path), "--stage", "02"]) == 0
     second = (tmp_path / "02_epoll_reactor" / "server.cc").read_text(encoding="utf-8")
     assert "  // mine\n" in second and "// To write (2.2):" in second
+    told = re.search(r"taken over from your 01_plain_epoll: (.*)", capsys.readouterr().out)
+    assert "on_writable" in told[1].split(", ")
+    page = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "# 02_epoll_reactor" in page and "(lab/1_8.md)" in page and "(lab/2_4.md)" in page
 
 
 @pytest.mark.parametrize("arguments, said", [

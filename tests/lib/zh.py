@@ -269,17 +269,18 @@ FINISHED = {
     # tests/lab/start.py
     "# {program}: yours": "# {program}：你的",
     "What is to be written says so where it stands: look for `To write`. `make` builds it, "
-    "`make run-01` runs stage 1, `make check` says how far you are (`make check CP=3`: up "
-    "to the third checkpoint), `make list` what is solved.":
+    "`make run-01` runs stage 1, `make check` says how far you are in the newest stage "
+    "(`STAGE=01`: in that one; `CP=3`: up to the third checkpoint), `make list` what is solved.":
         "要写的地方都有说明：搜索 `To write`。`make` 编译，`make run-01` 运行阶段 1，`make "
-        "check` 告诉你做到哪里了（`make check CP=3`：最多到第三个检查点），`make list` "
-        "列出已经解决的。",
+        "check` 告诉你最新的阶段做到哪里了（`STAGE=01`：那个阶段；`CP=3`：最多到第三个检查点），"
+        "`make list` 列出已经解决的。",
     "- [{title}](lab/{page}), {points} points": "- [{title}](lab/{page})，{points} 分",
     "{folder}: {program}, from checkpoint {id} on. Read {page}, then: {command}":
         "{folder}：{program}，从检查点 {id} 开始。先读 {page}，然后：{command}",
     "{function} ({id}) is not written, and a handout has it nowhere: your teacher's "
-    "`{command}` gives it":
-        "{function}（{id}）还没写，发给学生的版本里也没有：请老师运行 `{command}`",
+    "`{command}` gives it, or the folder where you wrote it":
+        "{function}（{id}）还没写，发给学生的版本里也没有：请老师运行 `{command}`，或者指定你写过它的文件夹",
+    "taken over from your {before}: {functions}": "从你的 {before} 沿用：{functions}",
     "no checkpoint {number}: {program} has {first} to {last}":
         "没有检查点 {number}：{program} 有 {first} 到 {last}",
     "{folder} is no folder": "{folder} 不是文件夹",
