@@ -187,9 +187,9 @@ FINISHED = {
     "descriptors leak: the server holds the sockets of {held} clients, and should hold "
     "{count}":
         "描述符泄漏：服务器持有 {held} 个客户端的套接字，应当是 {count} 个",
-    "it spins: there is nothing to do, and it does not sleep": "空转：没有事情可做，它却不睡眠",
+    "it spins: there is nothing to do, and it does not sleep": "空转：没有事情可做，它却没有阻塞",
     "it spins: {seconds} s after this step it still does not sleep (or it is much too slow)":
-        "空转：这一步过后 {seconds} 秒，它还没有睡眠（或者慢得太多）",
+        "空转：这一步过后 {seconds} 秒，它还没有阻塞（或者慢得太多）",
     "it does not end: {seconds} s after the signal it still runs":
         "不结束：收到信号 {seconds} 秒后还在运行",
     "it does not end: {seconds} s after SIGTERM it still runs":
@@ -290,13 +290,13 @@ FINISHED = {
     "no stage {name}: there are {stages}": "没有阶段 {name}；有的是 {stages}",
     # titles and captions of conversations
     "whoever connects is let in, on both ports, and the server sleeps":
-        "两个端口上，谁连接都让进来，然后服务器睡眠",
+        "两个端口上，来者都接受，然后服务器阻塞等待",
     "it did not stop after the first ones": "它没有在最初几个之后就停下",
     "text comes back in upper case, and a request is answered": "文本转成大写返回，请求得到响应",
     "the other port": "另一个端口",
     "the first one is still there": "第一个还在",
     "it says where it listens, sleeps, and ends when it is asked to":
-        "它报告监听地址，睡眠，要它结束就结束",
+        "它报告监听地址，阻塞等待，收到信号就结束",
     "off the tree and back on it: four calls for each message":
         "从树上摘下再挂回去：每条消息四次调用",
     "who sends first and asks only if it must needs none": "先发送，必要时才关注：一次调用也不用",
@@ -324,7 +324,7 @@ FINISHED = {
     "the server is asked to stop: it answers what has arrived, and ends with 0":
         "要求服务器停止：它应答已经到达的，以状态 0 结束",
     "no descriptor is left: a new client waits, and the server sleeps":
-        "描述符用完了：新的客户端等待，服务器睡眠",
+        "描述符用完了：新的客户端等待，服务器阻塞等待",
     "401 without the password, 200 with it": "没有密码得到 401，有密码得到 200",
     "/hello is open to all": "/hello 对所有人开放",
     "a thousand lines in one go": "一次发一千行",
@@ -561,7 +561,7 @@ FINISHED = {
     "closes, too.":
         "客户端最后的字节和 FIN 同在一次边沿里：这些字节得到应答，服务器也关闭。",
     "A loop with clients and without events sleeps: at most two wake-ups in two seconds.":
-        "有客户端而没有事件的循环在睡眠：两秒内最多醒来两次。",
+        "有客户端而没有事件，循环就一直阻塞：两秒内最多醒来两次。",
     "A nearer deadline than the one that is set is kept, too: with an idle time of a minute, "
     "who was refused is hung up on after a second, and --grace 1 ends the server.":
         "比已设的更早的期限也要遵守：空闲超时是一分钟，遭到拒绝的客户端仍在一秒后断开"
@@ -608,9 +608,9 @@ FINISHED = {
         "挂在树上的都带 EPOLLONESHOT：等待可读或可写的客户端、监听套接字、signalfd，不论 "
         "--rearm 是什么。",
     "When the last client is gone the loop sleeps: at most one wake-up in two seconds.":
-        "最后一个客户端走了，循环就睡眠：两秒内最多醒来一次。",
+        "最后一个客户端走了，循环就一直阻塞：两秒内最多醒来一次。",
     "While it is full, and clients wait on both ports, it sleeps.":
-        "满员时，两个端口上都有客户端在等，它也睡眠。",
+        "满员时，两个端口上都有客户端在等，它也照样阻塞。",
     "Who leaves takes its share along: 100 clients have come and gone, and libevent holds what "
     "it held.":
         "走的带走自己的一份：100 个客户端来了又走，libevent 占用的和先前一样。",
