@@ -91,6 +91,14 @@ def test_what_the_table_does_not_know_stays(monkeypatch):
         "崩溃：mine.cc:7: runtime error: bad")
 
 
+def test_a_message_of_one_stage(monkeypatch):
+    """Fails where the name of a stage before a message leaves it in English."""
+    monkeypatch.setenv("LAB_LANG", "zh")
+    assert words.shown("01_plain_epoll: POST /reverse: 404, expected 200") == (
+        "01_plain_epoll: POST /reverse：404，应当是 200")
+    assert words.shown("02_epoll_reactor: cannot stay") == "02_epoll_reactor: cannot stay"
+
+
 @pytest.mark.parametrize("program", [program for program in checkpoints.TRACKS if program])
 def test_a_folder_in_chinese(program, tmp_path, monkeypatch, capsys):
     """Fails where who reads Chinese gets English pages, or pages whose links lead nowhere."""

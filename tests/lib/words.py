@@ -49,6 +49,9 @@ def joined(parts: list[Said]) -> Said:
     return Said(", ".join(parts), "，".join(map(str, map(in_chinese, parts))))
 
 
+OF_A_STAGE = re.compile(r"(0[1-4]_[a-z_]+: )(.+)", re.S)  # a message of one stage, after its name
+
+
 @functools.cache
 def patterns() -> list[tuple[re.Pattern, str]]:
     def pattern(english: str) -> str:
@@ -63,6 +66,8 @@ def finished(text: str) -> str:
     """The Chinese for a text in one piece."""
     if text in FINISHED:
         return FINISHED[text]
+    if found := OF_A_STAGE.fullmatch(text):
+        return found[1] + finished(found[2])
     for pattern, zh in patterns():
         if found := pattern.fullmatch(text):
             return zh.format(**{name: finished(value) if name in TOLD else value

@@ -2,7 +2,7 @@
 
 WORDS = {
     # tests/demo/demo.py
-    "One conversation, played against four event loops:": "同一段对话，四种事件循环各播放一遍：",
+    "One conversation, played against four event loops:": "同一段对话，四种事件循环各跑一遍：",
     "Not what the conversation expects:": "与这段对话应有的结果不符：",
     "All four answered byte for byte the same: {count} bytes each, the Date header aside.":
         "四个版本的响应逐字节相同：各 {count} 字节（Date 首部除外）。",
@@ -495,7 +495,7 @@ FINISHED = {
     "...`.":
         "kill -USR1 立即打印 --heartbeat 的那一行：`heartbeat: open 3, ... requests 6, ...`。",
     "With --threads 4 it is still one line: only one base of a process can have its signals.":
-        "用 --threads 4 时仍是一行：一个进程里只有一个 base 能处理信号。",
+        "用 --threads 4 时仍是一行：一个进程里只有一个 event_base 能处理信号。",
     "It works a second and a third time, and the clients notice nothing.":
         "第二次、第三次也有效，客户端察觉不到。",
     "An idle connection costs at most 230 bytes more than in stage 1: one struct event, not two.":
