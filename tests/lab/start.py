@@ -81,11 +81,12 @@ def makefile() -> str:
     return MAKEFILE.read_text(encoding="utf-8").replace("@LAB@", str(harness.ROOT))
 
 
-def page_for(page: pathlib.Path, folder: pathlib.Path) -> str:
-    """A checkpoint's page as it stands in lab/: what the folder lacks, it links to in the tree."""
+def page_for(page: pathlib.Path, folder: pathlib.Path, beside: set[str]) -> str:
+    """A checkpoint's page as it stands in lab/, with those beside it: what the folder lacks, it
+    links to in the tree."""
     def moved(link: re.Match) -> str:
         there = os.path.relpath(page.parent / link[1], harness.ROOT)
-        if (folder / "lab" / link[1]).exists():
+        if link[1] in beside or (folder / "lab" / link[1]).exists():
             return link[1]
         mine = folder / there
         return os.path.relpath(mine if mine.exists() else harness.ROOT / there, folder / "lab")
@@ -120,10 +121,10 @@ def give(folder: pathlib.Path, program: str, first: int) -> list[str]:
     write_new(folder / "rules.mk", skeleton.reference("Makefile"))
     (folder / "README.md").write_text(readme(folder), encoding="utf-8")
     pages = [c.page for c in checkpoints.track(program) if c.page.exists()]
-    for page in pages:  # all are there before the first asks which are
-        write_new(folder / "lab" / page.name, "")
+    beside = {page.name for page in pages}
+    (folder / "lab").mkdir(exist_ok=True)
     for page in pages:
-        (folder / "lab" / page.name).write_text(page_for(page, folder), encoding="utf-8")
+        (folder / "lab" / page.name).write_text(page_for(page, folder, beside), encoding="utf-8")
     return written
 
 

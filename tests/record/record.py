@@ -194,8 +194,9 @@ def jobs() -> list[tuple[Target, conv.Conversation]]:
 
 def made_from(target: Target, conversation: conv.Conversation) -> str:
     here = harness.ROOT / "tests"
-    tools = [*(here / "record").glob("[!t]*.py"), here / "compare" / "conversation.py",
-             here / "compare" / "calls.py", here / "lib" / "strace.py"]
+    recorder = [file for file in (here / "record").glob("*.py") if not file.match("test_*")]
+    tools = [*recorder, here / "compare" / "conversation.py", here / "compare" / "calls.py",
+             here / "lib" / "strace.py"]
     return digest_of(LIBRARY, target.path, conversation.path, *sorted(tools))
 
 
