@@ -701,14 +701,7 @@ TEST(HttpSession, StatsAreJson) {
 // nothing, or is divided by nobody.
 TEST(Routes, StatsAreThoseOfAllLoops) {
   std::array<Stats, 2> stats;
-  std::uint64_t value = 1;
-  for (Stats& loop : stats) {
-    for (const StatsField counter : {&Stats::open, &Stats::accepted, &Stats::requests,
-                                     &Stats::bytes_in, &Stats::bytes_out, &Stats::wake_ups}) {
-      (loop.*counter).set(value);
-      value *= 10;
-    }
-  }
+  number_counters(stats);
   const std::array<Gauge, 2> gauges = {
       {{"silent", []() -> std::optional<std::uint64_t> { return std::nullopt; }},
        {"held", [] { return std::optional<std::uint64_t>(7'000'007); }}}};

@@ -8,6 +8,7 @@
 #include <array>
 #include <functional>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,9 @@ struct Lab {
   std::array<Stats, 1> stats;
   Context context{app, stats[0]};
 };
+
+// The counters of all loops: 1, 10, 100 and so on, so that each sum of them says of which it is.
+void number_counters(std::span<Stats> loops);
 
 // Where to cut `size` bytes into pieces: ascending positions, size itself last.
 using Cuts = std::vector<std::size_t>;

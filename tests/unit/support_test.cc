@@ -85,6 +85,17 @@ std::vector<std::string> answers(std::string_view bytes) {
   return all;
 }
 
+void number_counters(std::span<Stats> loops) {
+  std::uint64_t value = 1;
+  for (Stats& loop : loops) {
+    for (const StatsField counter : {&Stats::open, &Stats::accepted, &Stats::requests,
+                                     &Stats::bytes_in, &Stats::bytes_out, &Stats::wake_ups}) {
+      (loop.*counter).set(value);
+      value *= 10;
+    }
+  }
+}
+
 std::string log_of(std::string_view bytes) {
   std::string log;
   for (const std::string& answer : answers(bytes)) {

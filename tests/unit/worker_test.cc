@@ -92,14 +92,7 @@ TEST(PrintLine, NeverBlocks) {
 
 // Fails where the line shows one loop's counters, or one counter under another's name.
 TEST_F(TwoWorkers, PrintTheCountersOfBoth) {
-  std::uint64_t value = 1;
-  for (Stats& loop : stats) {
-    for (const StatsField counter : {&Stats::open, &Stats::accepted, &Stats::requests,
-                                     &Stats::bytes_in, &Stats::bytes_out, &Stats::wake_ups}) {
-      (loop.*counter).set(value);
-      value *= 10;
-    }
-  }
+  number_counters(stats);
   testing::internal::CaptureStdout();
   all[0]->print_stats();
   EXPECT_EQ(testing::internal::GetCapturedStdout(),
