@@ -60,10 +60,12 @@ $(OBJ)/%.o: %.cc $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) $(WITH) -MMD -MP -c -o $@ $<
 
-# Written anew only when the flags are others: then all is compiled anew.
+# Written anew only when the flags are others: then all is compiled anew. What is an error changes
+# no object.
+FLAGS_LINE = $(CXX) $(filter-out -Werror,$(ALL_FLAGS))
 $(OBJ)/flags: always
 	@mkdir -p $(@D)
-	@echo '$(CXX) $(ALL_FLAGS)' | cmp -s - $@ || echo '$(CXX) $(ALL_FLAGS)' > $@
+	@echo '$(FLAGS_LINE)' | cmp -s - $@ || echo '$(FLAGS_LINE)' > $@
 .PHONY: always
 
 # The page becomes a string literal.
