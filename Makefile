@@ -97,16 +97,29 @@ ASAN   := address,undefined
 JOBS   := $(shell nproc 2>/dev/null || echo 2)
 PYTEST := LAB_LANG=en PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1 $(PYTHON) -m pytest -p no:cacheprovider \
   -p tests.skips -q -rs
-# The folder of a build with the sanitizers $(1), and what builds it: $(2), or all.
+# The folder of a build with the sanitizers $(1), and what builds it: $(2), or all. One at a time:
+# two checks may want the same objects.
 bin_of  = $(BUILD)/$(if $(1),bin-$(CXX_NAME)-$(subst $(comma),-,$(1)))
-build   = @$(MAKE) --no-print-directory -s -j$(JOBS) SAN=$(1) $(or $(2),all)
-# What `make test` runs, in this order; the folders under tests/ add theirs.
-CHECKS := unit blackbox
+alone   = @mkdir -p $(BUILD); flock $(BUILD)/lock
+build   = $(alone) $(MAKE) --no-print-directory -s -j$(JOBS) SAN=$(1) $(or $(2),all)
+# What `make test` runs, two at a time, because tests wait as often as they compute. The folders
+# under tests/ add theirs.
+CHECKS := unit blackbox tsan
+AT_ONCE ?= $(if $(filter 1,$(JOBS)),1,2)
 
-.PHONY: test asan
-test: deps  ## all tests, most of them built with ASan and UBSan, some with TSan
-	@for check in $(CHECKS) tsan; do \
-	  echo "== make $$check"; $(MAKE) --no-print-directory $$check || exit 1; done
+.PHONY: test checked asan
+test: deps  ## all tests, most of them built with ASan and UBSan, some with TSan (AT_ONCE=1: one by one)
+	@rm -rf $(BUILD)/test
+	@printf '%s\n' $(CHECKS) | xargs -P $(AT_ONCE) -I@ $(MAKE) --no-print-directory checked CHECK=@ || \
+	  { echo "FAILED:" $$(cat $(BUILD)/test/failed); exit 1; }
+
+# What a check prints comes in one piece, when it has ended.
+checked:
+	@mkdir -p $(BUILD)/test; began=$$(date +%s); echo "== make $(CHECK)"; \
+	if $(MAKE) --no-print-directory $(CHECK) > $(BUILD)/test/$(CHECK).log 2>&1; then did=passed; \
+	else did=FAILED; echo $(CHECK) >> $(BUILD)/test/failed; fi; \
+	cat $(BUILD)/test/$(CHECK).log; \
+	echo "== make $(CHECK) $$did in $$(($$(date +%s) - began)) s"; [ $$did = passed ]
 
 asan: unit  ## unit and black-box tests alone, with AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory blackbox

@@ -15,18 +15,19 @@ bench-quick: all $(FLOORS)  ## the same in under a minute: fewer servers, fewer 
 	@$(PYTHON) -m tests.bench.bench --quick $(BENCH)
 
 bench-parser: bench-deps  ## time of parser, upper-casing and session, with http-parser beside them
-	@$(BENCH_MAKE) $(BUILD)/parser_bench
+	$(alone) $(BENCH_MAKE) $(BUILD)/parser_bench
 	@$(BUILD)/parser_bench $(BENCH)
 
 CHECKS += bench-check bench-test
 bench-check: deps  ## fail where parser or session need over 2 % more instructions than on record
-	@$(BENCH_MAKE) $(BUILD)/instructions
+	$(alone) $(BENCH_MAKE) $(BUILD)/instructions
 	@$(PYTHON) -m tests.bench.instructions check $(BUILD)/instructions
 bench-record: deps  ## count the instructions anew and write tests/bench/instructions.txt
-	@$(BENCH_MAKE) $(BUILD)/instructions
+	$(alone) $(BENCH_MAKE) $(BUILD)/instructions
 	@$(PYTHON) -m tests.bench.instructions record $(BUILD)/instructions
 
-bench-test: deps all $(FLOORS)  ## tests of the measuring tools themselves
+bench-test: deps  ## tests of the measuring tools themselves
+	$(call build,$(SAN),all $(FLOORS))
 	@LAB_BIN=$(BINS) $(PYTEST) tests/bench
 
 bench-deps:  ## install what only measuring needs: wrk, nginx, lighttpd, Google Benchmark ...

@@ -13,5 +13,6 @@ exercises-all: exercises-build  ## the same with all 55 wrong answers, and unusu
 	  $(patsubst tests/exercises/check_%.py,%,$(sort $(wildcard tests/exercises/check_*.py)))
 
 # With ThreadSanitizer what `make tsan` builds, too: copies of the tree compile what they change.
-exercises-build: deps all
+exercises-build: deps
+	$(call build)
 	$(call build,thread,$(addprefix $(call bin_of,thread)/,01_plain_epoll 02_epoll_reactor))

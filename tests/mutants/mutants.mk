@@ -27,6 +27,7 @@ mutants-deps:
 
 CHECKS += mutants-quick mutants-test
 mutants-quick: deps mutants-deps  ## some mutants of common/ against the unit tests and stage 2
+	$(call build,,all $(OBJ)/tests/unit/unit $(OBJ)/tests/unit/allocation)
 	@$(PYTHON) -B -m tests.mutants.run --quick --number 20
 
 mutants-test: deps mutants-deps  ## tests of what makes mutants and judges them

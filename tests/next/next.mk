@@ -10,7 +10,7 @@ next: deps next-deps  ## X=uring, coroutine or tls: what a program of notes/wher
 	$(call build,,all-next all-steps)
 	@$(PYTHON) -m tests.next.programs $(X)
 
-notes notes-check: all-next
+notes: all-next
 all-next: $(addprefix $(BINS)/next/,$(NEXT))
 
 $(BINS)/next/uring $(BINS)/next/uring_broken: LIBS = -luring

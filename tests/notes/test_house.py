@@ -80,6 +80,16 @@ def test_one_stage_is_judged_by_what_it_does():
     assert {file for file, _ in marked} >= {"test_stage_shape.py", "test_broken.py"}
 
 
+def test_a_check_that_fails_is_named(tmp_path):
+    """Fails where `make test` ends with the first check that fails, or well although one did, or
+    does not say which."""
+    made = subprocess.run(["make", "-s", "test", "CHECKS=no-such-check help", "AT_ONCE=1",
+                           f"BUILD={tmp_path}"], cwd=ROOT, capture_output=True, text=True,
+                          check=False)
+    assert made.returncode != 0 and made.stdout.splitlines()[-1] == "FAILED: no-such-check"
+    assert "list the targets" in made.stdout and "== make help passed" in made.stdout
+
+
 def test_hooks_and_lint_check_the_same():
     """Fails where a commit is checked for less, or for more, than CI checks."""
     hooks = re.findall(r"entry: make -s ([\w-]+)", read(".pre-commit-config.yaml"))
