@@ -222,10 +222,11 @@ def comes_to_rest(server, timeout: float = 20.0) -> None:
             pytest.fail(f"busy although nothing can be done, for {timeout} s")
 
 
-def eventually(condition, timeout: float = 10.0, what: str = "condition") -> None:
-    """Waits until condition() is true; fails when it never becomes so."""
+def eventually(condition, timeout: float = 10.0, what: str = "condition"):
+    """Waits until condition() is true, and returns what it said; fails when it never becomes so."""
     deadline = time.monotonic() + timeout
-    while not condition():
+    while not (found := condition()):
         if time.monotonic() > deadline:
             pytest.fail(f"{what}: not within {timeout} s")
         time.sleep(0.01)
+    return found
