@@ -6,10 +6,9 @@
         --quick       what CI runs: some of common/, the unit tests and two files at one stage
         --list        only prints them
 
-A mutant is killed when the unit tests, a black-box test that reaches it, or, of a stage, a test of
-the comparison fail; one that survives stands in equivalent.txt with the reason why nobody could
-notice, or is a test to be written: then this fails. Results are kept in build/mutants/results.json
-until the function or the tests change.
+A mutant is killed when the unit tests, or a black-box test that reaches it, fail; one that survives
+stands in equivalent.txt with the reason why nobody could notice, or is a test to be written: then
+this fails. Results are kept in build/mutants/results.json until the function or the tests change.
 """
 
 from __future__ import annotations
@@ -51,13 +50,6 @@ MEMORY = 6 << 30
 TOGETHER = 20  # seconds of tests that are worth several at a time
 STAGE = "02_epoll_reactor"  # that runs the mutants of common/
 QUICK_TESTS = ("test_http_rules.py", "test_text.py")
-COMPARED = "../compare/test_compare.py"  # as seen from tests/blackbox
-# The comparison's own tests of the stages: which calls, and which bytes in each conversation.
-COMPARISONS = {
-    "01_plain_epoll": ("test_stage_1_sends_at_once",),
-    "02_epoll_reactor": ("test_stage_2_waits_for_writability_between_two_epoll_ctl",),
-    "03_libevent_raw": ("test_libevent_takes_the_descriptor_off_and_hangs_it_back",),
-    "04_bufferevent_http": ("test_a_bufferevent_uses_readv_ioctl_writev",)}
 # In the tree and in each copy. Without sanitizers: with them a mutant of common/ takes 12 s of the
 # processor instead of 3, most of it in tests that fork. So they look at those alone that survive.
 PLAIN, ASAN = "", "address,undefined"
@@ -173,13 +165,12 @@ class Tree:
                 return "black-box tests: a hang"
             if status in (0, 5):
                 return ""
-            found = re.search(r"^(?:FAILED|ERROR) (\S*?)(test_\w+\.py::\w+)", said, re.M)
+            found = re.search(r"^(?:FAILED|ERROR) \S*?(test_\w+\.py::\w+)", said, re.M)
             if status not in (1, 2) or not found:  # 2: several at a time, and -x
                 raise Trouble(f"pytest could not run {names}:\n{said[-3000:]}")
-            failed = ("../compare/" if found[1].endswith("compare/") else "") + found[2]
-            if self.pytest([failed], stage, seconds)[0] not in (0, 5):
-                return failed
-            names = [n for n in names if n not in (failed, failed.partition("::")[0])]
+            if self.pytest([found[1]], stage, seconds)[0] not in (0, 5):
+                return found[1]
+            names = [n for n in names if n not in (found[1], found[1].partition("::")[0])]
         return ""
 
     def pytest(self, names: list[str], stage: str, seconds: float) -> tuple[int | None, str]:
@@ -219,7 +210,7 @@ def batches(tests: list[reach.Test]) -> list[list[reach.Test]]:
 
 
 def blackbox_files(names: Iterable[str]) -> list[str]:
-    return sorted({os.path.normpath(f"tests/blackbox/{name.partition('::')[0]}") for name in names})
+    return sorted({f"tests/blackbox/{name.partition('::')[0]}" for name in names})
 
 
 class Judge:
@@ -272,11 +263,7 @@ class Judge:
             return result("uncompilable", "", [])
         tests = unit_files() if mutant.file.startswith("common/") else []
         tests += blackbox_files(test.name for test in chosen)
-        compared = [] if mutant.file.startswith("common/") else [
-            reach.Test(f"{COMPARED}::{name}", stage, 5.0)
-            for name in ("test_all_stages_answer_alike", *COMPARISONS.get(stage, ()))]
-        tests += blackbox_files(test.name for test in compared)
-        for some in filter(None, (*batches(chosen), compared)):
+        for some in batches(chosen):
             if failed := tree.blackbox([test.name for test in some], stage,
                                        sum(test.seconds for test in some)):
                 self.killers[mutant.function][failed] += 1

@@ -293,15 +293,6 @@ def test_a_flake_kills_nobody(world):
     assert (world.root / "tests/blackbox/test_a.py.seen").exists()
 
 
-def test_the_comparisons_exist():
-    """Fails where a test of the comparison was renamed: pytest would run nothing, and say so with
-    the status that means here that nothing failed."""
-    there = (run.BLACKBOX / run.COMPARED).read_text(encoding="utf-8")
-    for stage in harness.STAGES:
-        for name in run.COMPARISONS[stage]:
-            assert f"def {name}(" in there
-
-
 def test_a_sample_stays(world):
     """Fails where a change of one function changes which mutants of another are in the sample: then
     CI would fail for a commit that has nothing to do with it."""
