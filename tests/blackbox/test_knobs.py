@@ -97,7 +97,7 @@ def test_memory(launch, name):
 
 @pytest.mark.parametrize("name", LIBEVENT)
 def test_memory_is_counted_to_the_byte(launch, name):
-    """Fails where a block counts more, or less, when it comes than when it goes: the count drifts."""
+    """Fails where a block counts more, or less, when it comes than when it goes: it drifts."""
     server = launch(name, "--count-memory")
     levels = []
     for _ in range(3):
