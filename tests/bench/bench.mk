@@ -1,11 +1,12 @@
-# Measuring: servers against each other, the parser against its peer, instructions against a record.
+# Measuring: servers against each other, the parser against its peer, counts against a record.
 #
 #   make bench BENCH='--rounds 9 --only 02'   other flags of tests.bench.bench
 
 FLOORS     := $(patsubst tests/bench/floor/%.cc,$(BINS)/floor_%,$(wildcard tests/bench/floor/*.cc))
 BENCH      ?=
 
-# Always the same compiler and flags, whatever the rest is built with: the counts are compared.
+# Always the same compiler and flags, whatever the rest is built with: the counts are compared. In a
+# folder of their own: `build/` may hold what another compiler made.
 BENCH_MAKE  = $(MAKE) --no-print-directory -s CXX=g++ CXXFLAGS='-O2 -g' SAN=
 
 .PHONY: bench bench-quick bench-parser bench-check bench-record bench-test bench-deps
@@ -19,12 +20,16 @@ bench-parser: bench-deps  ## time of parser, upper-casing and session, with http
 	@$(BUILD)/parser_bench $(BENCH)
 
 CHECKS += bench-check bench-test
-bench-check: deps  ## fail where parser or session need over 2 % more instructions than on record
-	$(alone) $(BENCH_MAKE) $(BUILD)/instructions
-	@$(PYTHON) -m tests.bench.instructions check $(BUILD)/instructions
-bench-record: deps  ## count the instructions anew and write tests/bench/instructions.txt
-	$(alone) $(BENCH_MAKE) $(BUILD)/instructions
-	@$(PYTHON) -m tests.bench.instructions record $(BUILD)/instructions
+COUNTED    := $(BUILD)/counted
+counts     = $(alone) $(BENCH_MAKE) BINS=$(COUNTED) counted; for what in instructions requests; do \
+  LAB_BIN=$(COUNTED) $(PYTHON) -m tests.bench.$$what $(1) || exit 1; done
+bench-check: deps  ## fail where a request, or the core, costs over 2 % more than on record
+	$(call counts,check)
+bench-record: deps  ## count anew, and write tests/bench/instructions.txt and requests.txt
+	$(call counts,record)
+
+.PHONY: counted
+counted: $(STAGES:%=$(BINS)/%) $(FLOORS) $(BINS)/instructions
 
 bench-test: deps  ## tests of the measuring tools themselves
 	$(call build,$(SAN),all $(FLOORS))
