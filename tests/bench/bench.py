@@ -28,7 +28,7 @@ import tempfile
 import threading
 import time
 
-from tests.bench import targets as tg
+from tests.bench import requests, targets as tg
 from tests.lib import strace, wire
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -334,6 +334,19 @@ def goals(results: dict) -> list[list[str]]:
     return rows
 
 
+def code_table(results: dict, chosen) -> str:
+    """Counted, not measured: the same on a busy machine."""
+    rows = [["code that a request runs", "instructions", "beyond floor",
+             "cache lines", "beyond floor"]]
+    floors = {target.name: target.floor for target in chosen}
+    for name, cost in results["code"].items():
+        floor = results["code"].get(floors[name])
+        rows.append([name])
+        for kind in ("instructions", "lines"):
+            rows[-1] += [f"{cost[kind]:,}", f"{cost[kind] - floor[kind]:,}" if floor else "-"]
+    return table(rows)
+
+
 def report(results: dict, chosen) -> str:
     parts = []
     for name, rounds in results["rounds"].items():
@@ -348,6 +361,8 @@ def report(results: dict, chosen) -> str:
             rows.append([name, f"{sum(calls.values()):.2f}",
                          ", ".join(f"{kind} {each:.2f}" for kind, each in kinds)])
         parts.append(table(rows))
+    if results["code"]:
+        parts.append(code_table(results, chosen))
     if results["memory"]:
         parts.append(table([["bytes per idle connection", "resident"]] +
                            [[name, f"{each:.0f}"] for name, each in results["memory"].items()]))
@@ -388,7 +403,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
     parser.add_argument("--seconds", type=int, default=1, metavar="S", help="of each run of wrk")
     parser.add_argument("--only", default="", metavar="REGEX", help="these servers (and nginx)")
-    scenarios = [*(s.name for s in SCENARIOS), "calls", "memory", "text"]
+    scenarios = [*(s.name for s in SCENARIOS), "calls", "code", "memory", "text"]
     parser.add_argument("--scenarios", default="", metavar="A,B", help="of " + ",".join(scenarios))
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, metavar="FOLDER")
     parser.add_argument("--list", action="store_true", help="name the servers, and what is missing")
@@ -417,9 +432,10 @@ def run(args: argparse.Namespace, chosen) -> dict:
         return name in wanted if wanted else not args.quick or name not in ("text",)
     scenarios = [(s, s.quick_rounds if args.quick and not wanted else args.rounds)
                  for s in SCENARIOS if is_wanted(s.name)]
-    steps = sum(rounds * args.seconds * len(chosen) for _, rounds in scenarios) + 4 * len(chosen)
+    steps = sum(rounds * args.seconds * len(chosen) for _, rounds in scenarios) + 6 * len(chosen)
     progress = Progress(steps + 2 * args.rounds)
-    results = {"machine": machine(), "rounds": {}, "calls": {}, "memory": {}, "text": {}}
+    results = {"machine": machine(), "rounds": {}, "calls": {}, "code": {},
+               "memory": {}, "text": {}}
     for scenario, rounds in scenarios:
         if rounds:
             results["rounds"][scenario.name] = run_scenario(scenario, chosen, rounds, args.seconds,
@@ -431,6 +447,10 @@ def run(args: argparse.Namespace, chosen) -> dict:
         if is_wanted("memory"):
             count = min(500 if args.quick else 4000, tg.harness.descriptor_limit() // 3)
             results["memory"][target.name] = memory_per_connection(target, count)
+    if is_wanted("code") and shutil.which("valgrind"):
+        progress.step("instructions and cache lines", 2 * len(chosen))
+        results["code"] = {name: dataclasses.asdict(cost)
+                           for name, cost in requests.count_all(chosen).items()}
     if is_wanted("text"):
         results["text"] = measure_text(args.rounds, 256 << 20, cpus, progress)
     progress.end()
@@ -447,6 +467,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     if why := tg.harness.why_no_tracing():
         print(f"without calls per request: {why}", file=sys.stderr)
+    if not shutil.which("valgrind"):
+        print("without instructions and cache lines of code: valgrind is missing", file=sys.stderr)
     if os.getloadavg()[0] > 1:
         print("something else runs on this machine: expect wide ranges", file=sys.stderr)
     tg.harness.raise_descriptor_limit()

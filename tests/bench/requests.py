@@ -1,13 +1,13 @@
-"""What a request costs a server, by callgrind: instructions, system calls, lines of code.
+"""What a request costs a server, by callgrind: instructions, system calls, cache lines.
 
     -m tests.bench.requests show      counts all servers
     -m tests.bench.requests record    writes requests.txt: stages and floors
     -m tests.bench.requests check     fails where a count grew by over 2 %
 
-A line is 64 bytes: what the processor's instruction cache takes in at once. Callgrind says for each
-address of the program and its libraries how often it was executed. From two runs that differ by a
-number of requests, we know how often it is executed for each request; a line is touched if anything
-in it is.
+A cache line is 64 bytes of code: what the processor's instruction cache takes in at once. Callgrind
+says for each address of the program and its libraries how often it was executed. From two runs that
+differ by a number of requests, we know how often it is executed for each request; a line is touched
+if anything in it is.
 
 The counts are those of a busy server, and the same in every run: it is stopped while all clients
 send, so it finds 64 requests at once. What a turn of the loop costs is paid once for 64, and
