@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from tests.bench import bench, instructions, record, requests, targets
+from tests.lib import wire
 
 WRK = """Running 2s test @ http://127.0.0.1:8001/hello
   1 threads and 64 connections
@@ -90,6 +91,18 @@ def test_every_stage_has_a_floor_that_exists():
     for target in targets.TARGETS:
         assert target.floor in names | {""}
         assert bool(target.floor) == (target.program in targets.harness.STAGES)
+
+
+@pytest.mark.skipif(targets.TARGETS[0].missing() != "",
+                    reason="the floors are not built (make bench)")
+def test_a_floor_says_as_much_as_its_stage():
+    """Fails where a floor's answer is shorter than the stage's, and so is cheaper to send."""
+    sizes = {}
+    for target in targets.TARGETS:
+        if target.floor or target.is_floor:
+            with target.start() as server:
+                sizes[target.name] = len(wire.ask(server, wire.HELLO).raw)
+    assert len(set(sizes.values())) == 1, sizes
 
 
 def test_instructions_per_run_are_differences_of_two_dumps():
