@@ -89,6 +89,15 @@ def cost_of(few: str, many: str, requests: int) -> Cost:
     return Cost(executed.total(), calls.total(), lines_of(set(executed)))
 
 
+@contextlib.contextmanager
+def stopped(pid: int):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def dump(target: tg.Target, turns: int) -> str:
     """What callgrind says of a server that has answered 64 clients that often."""
     with tempfile.TemporaryDirectory(prefix="callgrind-") as folder:
@@ -97,14 +106,12 @@ def dump(target: tg.Target, turns: int) -> str:
                    "--dump-instr=yes", "--dump-line=no", "--collect-systime=yes",
                    "--compress-pos=no", "--compress-strings=no", f"--callgrind-out-file={out}")
         with target.start(wrapper=wrapper) as server, contextlib.ExitStack() as stack:
-            clients = [stack.enter_context(wire.connect(server)) for _ in range(CLIENTS)]
-            for client in clients:
-                client.ask(wire.HELLO)
-            for _ in range(turns):
-                os.kill(server.pid, signal.SIGSTOP)
-                for client in clients:
-                    client.send(wire.HELLO)
-                os.kill(server.pid, signal.SIGCONT)
+            with stopped(server.pid):
+                clients = [stack.enter_context(wire.connect(server)) for _ in range(CLIENTS)]
+            for _ in range(1 + turns):
+                with stopped(server.pid):
+                    for client in clients:
+                        client.send(wire.HELLO)
                 for client in clients:
                     client.read_response()
         return out.read_text(encoding="utf-8")
