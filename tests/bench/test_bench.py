@@ -75,13 +75,24 @@ def test_a_ratio_is_taken_within_a_round():
 
 def test_what_cannot_be_told_is_not_judged():
     """Catches a verdict that depends on the noise."""
-    assert bench.Ratio((1.00, 1.02, 1.08, 1.10)).verdict(1.05) == "cannot tell"
-    assert bench.Ratio((1.00, 1.01, 1.02, 1.03)).verdict(1.05) == "met"
-    assert bench.Ratio((1.10, 1.11, 1.12, 1.13)).verdict(1.05) == "missed"
-    assert bench.Ratio((0.99, 0.98, 0.99, 1.00)).verdict(0.95, at_least=True) == "met"
+    assert bench.Ratio((1.00, 1.02, 1.08, 1.10)).verdict(1.05, 0) == "undecided"
+    assert bench.Ratio((1.00, 1.01, 1.02, 1.03)).verdict(1.05, 0) == "met"
+    assert bench.Ratio((1.10, 1.11, 1.12, 1.13)).verdict(1.05, 0) == "missed"
+    assert bench.Ratio((0.99, 0.98, 0.99, 1.00)).verdict(0.95, 0, at_least=True) == "met"
     assert bench.Ratio((0.50, 1.00, 1.50, 2.00)).noisy
-    assert bench.Ratio((0.50, 0.50)).verdict(1.05) == "cannot tell"
+    assert bench.Ratio((0.50, 0.50)).verdict(1.05, 0) == "undecided"
     assert bench.Ratio((1.0,)).noisy, "one round tells nothing about the spread"
+
+
+def test_no_difference_is_called_that_a_program_has_from_itself():
+    """The same program twice: 1 to 4 %, so 3 % in three of four. Catches a verdict on less than
+    that, however close together the rounds are."""
+    results = {"pairs": {bench.AGAIN: [(1.01, 1), (0.98, 1), (1.03, 1), (0.97, 1), (1.04, 1)]}}
+    assert bench.noise(results) == pytest.approx(0.03)
+    close = bench.Ratio((1.07, 1.07, 1.07))
+    assert close.verdict(1.05, bench.noise(results)) == "undecided"
+    assert close.verdict(1.05, 0.01) == "missed"
+    assert bench.noise({"pairs": {}}) == 0
 
 
 def test_every_stage_has_a_floor_that_exists():
