@@ -8,8 +8,9 @@ BENCH      ?=
 # Always the same compiler and flags, whatever the rest is built with: the counts are compared. In a
 # folder of their own: `build/` may hold what another compiler made.
 BENCH_MAKE  = $(MAKE) --no-print-directory -s CXX=g++ CXXFLAGS='-O2 -g' SAN=
+COUNTED    := $(BUILD)/counted
 
-.PHONY: bench bench-quick bench-parser bench-check bench-record bench-test bench-deps
+.PHONY: bench bench-quick bench-parser bench-cold bench-check bench-record bench-test bench-deps
 bench: all $(FLOORS)  ## CPU, calls and memory per request of every stage, its floor, nginx (BENCH='flags')
 	@$(PYTHON) -m tests.bench.bench $(BENCH)
 bench-quick: all $(FLOORS)  ## the same in under a minute: fewer servers, fewer rounds
@@ -19,8 +20,11 @@ bench-parser: bench-deps  ## time of parser, upper-casing and session, with http
 	$(alone) $(BENCH_MAKE) $(BUILD)/parser_bench
 	@$(BUILD)/parser_bench $(BENCH)
 
+bench-cold:  ## is it dear that code is cold when a request comes? An experiment of performance.md
+	$(alone) $(BENCH_MAKE) BINS=$(COUNTED) $(COUNTED)/cold
+	@$(COUNTED)/cold
+
 CHECKS += bench-check bench-test
-COUNTED    := $(BUILD)/counted
 counts     = $(alone) $(BENCH_MAKE) BINS=$(COUNTED) counted; for what in instructions requests; do \
   LAB_BIN=$(COUNTED) $(PYTHON) -m tests.bench.$$what $(1) || exit 1; done
 bench-check: deps  ## fail where a request, or the core, costs over 2 % more than on record
@@ -42,6 +46,6 @@ $(BINS)/floor_%: $(OBJ)/tests/bench/floor/%.o $(COMMON_OBJ)
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -o $@ $^ $(EVENT_LIBS)
 $(BINS)/parser_bench: LIBS = -lbenchmark -lhttp_parser
-$(BINS)/parser_bench $(BINS)/instructions: $(BINS)/%: $(OBJ)/tests/bench/%.o $(COMMON_OBJ)
+$(BINS)/parser_bench $(BINS)/instructions $(BINS)/cold: $(BINS)/%: $(OBJ)/tests/bench/%.o $(COMMON_OBJ)
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -o $@ $^ $(LIBS)

@@ -461,7 +461,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="under a minute")
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
     parser.add_argument("--seconds", type=int, default=1, metavar="S", help="of each run of wrk")
-    parser.add_argument("--pairs", type=int, default=30, metavar="N", help="rounds of pairs, and of text")
+    parser.add_argument("--pairs", type=int, default=30, metavar="N",
+                        help="rounds of pairs, and of text")
     parser.add_argument("--only", default="", metavar="REGEX", help="these servers (and nginx)")
     scenarios = [*(s.name for s in SCENARIOS), "pairs", "calls", "code", "memory",
                  "text"]
