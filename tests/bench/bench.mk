@@ -10,7 +10,7 @@ BENCH      ?=
 BENCH_MAKE  = $(MAKE) --no-print-directory -s CXX=g++ CXXFLAGS='-O2 -g' SAN=
 COUNTED    := $(BUILD)/counted
 
-.PHONY: bench bench-quick bench-parser bench-cold bench-check bench-record bench-test bench-deps
+.PHONY: bench bench-quick bench-parser bench-peers bench-cold bench-check bench-record bench-test bench-deps
 bench: all $(FLOORS)  ## CPU, calls and memory per request of every stage, its floor, nginx (BENCH='flags')
 	@$(PYTHON) -m tests.bench.bench $(BENCH)
 bench-quick: all $(FLOORS)  ## the same in under a minute: fewer servers, fewer rounds
@@ -19,6 +19,12 @@ bench-quick: all $(FLOORS)  ## the same in under a minute: fewer servers, fewer 
 bench-parser: bench-deps  ## time of parser, upper-casing and session, with http-parser beside them
 	$(alone) $(BENCH_MAKE) $(BUILD)/parser_bench
 	@$(BUILD)/parser_bench $(BENCH)
+
+# libh2o, which has picohttpparser in it, is not in every Debian.
+PEERS      := ours http_parser llhttp $(if $(wildcard /usr/lib/*/libh2o.so),picohttpparser)
+bench-peers: bench-deps  ## what the parser refuses, allocates and costs, and what three others do
+	@$(BENCH_MAKE) BINS=$(COUNTED) $(PEERS:%=$(COUNTED)/peer_%)
+	@LAB_BIN=$(COUNTED) $(PYTHON) -m tests.bench.peers $(PEERS)
 
 bench-cold:  ## is it dear that code is cold when a request comes? An experiment of performance.md
 	$(alone) $(BENCH_MAKE) BINS=$(COUNTED) $(COUNTED)/cold
@@ -47,5 +53,17 @@ $(BINS)/floor_%: $(OBJ)/tests/bench/floor/%.o $(COMMON_OBJ)
 	$(CXX) $(ALL_FLAGS) -o $@ $^ $(EVENT_LIBS)
 $(BINS)/parser_bench: LIBS = -lbenchmark -lhttp_parser
 $(BINS)/parser_bench $(BINS)/instructions $(BINS)/cold: $(BINS)/%: $(OBJ)/tests/bench/%.o $(COMMON_OBJ)
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_FLAGS) -o $@ $^ $(LIBS)
+
+LLHTTP     := $(patsubst %,$(OBJ)/llhttp/%.o,api http llhttp)
+$(OBJ)/llhttp/%.o: /usr/share/llhttp/%.c
+	@mkdir -p $(@D)
+	gcc -O2 -g -I/usr/share/include/llhttp -c -o $@ $<
+$(OBJ)/tests/bench/peers/llhttp.o: WITH = -I/usr/share/include
+$(BINS)/peer_llhttp: $(LLHTTP)
+$(BINS)/peer_http_parser: LIBS = -lhttp_parser
+$(BINS)/peer_picohttpparser: LIBS = -lh2o
+$(BINS)/peer_%: $(OBJ)/tests/bench/peers/%.o $(COMMON_OBJ)
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -o $@ $^ $(LIBS)

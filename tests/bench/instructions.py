@@ -34,11 +34,11 @@ def differences(dumps: list[tuple[str, int]]) -> record.Counts:
             for (name, less), (_, more) in zip(dumps[::2], dumps[1::2])}
 
 
-def count() -> record.Counts:
+def count(program: str = "instructions") -> record.Counts:
     with tempfile.TemporaryDirectory(prefix="callgrind-") as folder:
         out = pathlib.Path(folder) / "out"
         counted = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}",
-                   harness.binary("instructions")]
+                   harness.binary(program)]
         done = subprocess.run(counted, check=False, capture_output=True, text=True, timeout=300,
                               env={**os.environ, "GLIBC_TUNABLES": record.NO_FEATURES})
         files = sorted((f for f in out.parent.glob("out.*")), key=lambda f: int(f.suffix[1:]))
