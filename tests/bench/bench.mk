@@ -10,7 +10,8 @@ BENCH      ?=
 BENCH_MAKE  = $(MAKE) --no-print-directory -s CXX=g++ CXXFLAGS='-O2 -g' SAN=
 COUNTED    := $(BUILD)/counted
 
-.PHONY: bench bench-quick bench-parser bench-peers bench-cold bench-check bench-record bench-test bench-deps
+.PHONY: bench bench-quick bench-parser bench-peers bench-cold bench-check bench-record bench-show \
+  bench-test bench-deps
 bench: all $(FLOORS)  ## CPU, calls and memory per request of every stage, its floor, nginx (BENCH='flags')
 	@$(PYTHON) -m tests.bench.bench $(BENCH)
 bench-quick: all $(FLOORS)  ## the same in under a minute: fewer servers, fewer rounds
@@ -37,6 +38,9 @@ bench-check: deps  ## fail where a request, or the core, costs over 2 % more tha
 	$(call counts,check)
 bench-record: deps  ## count anew, and write tests/bench/instructions.txt and requests.txt
 	$(call counts,record)
+
+bench-show:  ## instructions, calls and cache lines of code per request: what is on record
+	@$(PYTHON) -B -m tests.bench.requests show
 
 .PHONY: counted
 counted: $(STAGES:%=$(BINS)/%) $(FLOORS) $(BINS)/instructions

@@ -38,6 +38,7 @@ import time
 from collections.abc import Callable
 
 from tests.bench import requests, targets as tg
+from tests.bench.record import table
 from tests.lib import strace, wire
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -329,15 +330,6 @@ def measure_text(rounds: int, size: int, cpus, progress: Progress) -> dict[str, 
 
 # ---- the report ----------------------------------------------------------------------------------
 
-def table(rows: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows)]
-
-    def line(row: list[str]) -> str:
-        cells = [row[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(row[1:], widths[1:])]
-        return "  ".join(cells).rstrip()
-    return "\n".join([line(rows[0]), "  ".join("-" * w for w in widths), *map(line, rows[1:])])
-
-
 def scenario_table(rounds: Rounds, chosen) -> str:
     rows = [["server", "req/s", "p50 us", "p99 us", "CPU us", "user", "sys", "x floor", "x nginx"]]
     for target in chosen:
@@ -386,19 +378,6 @@ def goals(results: dict) -> list[list[str]]:
     return rows
 
 
-def code_table(results: dict, chosen) -> str:
-    """Counted, not measured: the same on a busy machine."""
-    rows = [["code that a request runs", "instructions", "beyond floor",
-             "cache lines", "beyond floor"]]
-    floors = {target.name: target.floor for target in chosen}
-    for name, cost in results["code"].items():
-        floor = results["code"].get(floors[name])
-        rows.append([name])
-        for kind in ("instructions", "lines"):
-            rows[-1] += [f"{cost[kind]:,}", f"{cost[kind] - floor[kind]:,}" if floor else "-"]
-    return table(rows)
-
-
 def report(results: dict, chosen) -> str:
     parts = []
     for name, rounds in results["rounds"].items():
@@ -414,7 +393,7 @@ def report(results: dict, chosen) -> str:
                          ", ".join(f"{kind} {each:.2f}" for kind, each in kinds)])
         parts.append(table(rows))
     if results["code"]:
-        parts.append(code_table(results, chosen))
+        parts.append(table(requests.rows(results["code"])))
     if results["memory"]:
         parts.append(table([["bytes per idle connection", "resident"]] +
                            [[name, f"{each:.0f}"] for name, each in results["memory"].items()]))

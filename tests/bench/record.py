@@ -29,6 +29,15 @@ def toolchain() -> str:
     return f"{compiler.stdout.splitlines()[0]}; {library}; {os.uname().machine}"
 
 
+def table(rows: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows)]
+
+    def line(row: list[str]) -> str:
+        cells = [row[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(row[1:], widths[1:])]
+        return "  ".join(cells).rstrip()
+    return "\n".join([line(rows[0]), "  ".join("-" * w for w in widths), *map(line, rows[1:])])
+
+
 def write(path: pathlib.Path, counts: Counts, tools: str) -> None:
     width = max(24, *(len(name) + 1 for name in counts))
     lines = [f"# {path.stem}, counted with {tools}",

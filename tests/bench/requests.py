@@ -1,6 +1,6 @@
 """What a request costs a server, by callgrind: instructions, system calls, cache lines.
 
-    -m tests.bench.requests show      counts all servers
+    -m tests.bench.requests show      the record, as a table
     -m tests.bench.requests record    writes requests.txt: stages and floors
     -m tests.bench.requests check     fails where a count grew by over 2 %
 
@@ -126,6 +126,20 @@ def count_all(targets: list[tg.Target]) -> dict[str, Cost]:
         return dict(zip((t.name for t in targets), pool.map(count, targets)))
 
 
+def rows(costs: dict[str, dict[str, int]]) -> list[list[str]]:
+    """What bench.py prints, and a note: what a stage's request costs, and how much of that is not
+    its floor's."""
+    floors = {target.name: target.floor for target in tg.TARGETS}
+    found = [["code that a request runs", "calls", "instructions", "beyond floor", "cache lines",
+              "beyond floor"]]
+    for name, cost in costs.items():
+        floor = costs.get(floors[name])
+        found.append([name, str(cost["calls"])])
+        for kind in ("instructions", "lines"):
+            found[-1] += [f"{cost[kind]:,}", f"{cost[kind] - floor[kind]:,}" if floor else "-"]
+    return found
+
+
 def on_record() -> record.Counts:
     """`--changelist` saves calls, and changes little else: it is left to `make bench`."""
     chosen = [t for t in tg.TARGETS if (t.floor or t.is_floor) and "--changelist" not in t.flags]
@@ -135,8 +149,11 @@ def on_record() -> record.Counts:
 
 def main(action: str) -> int:
     if action == "show":
-        for name, cost in count_all([t for t in tg.TARGETS if not t.missing()]).items():
-            print(f"{name:22s}", cost)
+        costs: dict[str, dict[str, int]] = {}
+        for name, number in record.read(RECORD)[0].items():
+            server, kind = name.rsplit(" ", 1)
+            costs.setdefault(server, {})[kind] = number
+        print(record.table(rows(costs)))
         return 0
     libevent = subprocess.run(["pkg-config", "--modversion", "libevent"], capture_output=True,
                               text=True, check=True).stdout.strip()
