@@ -7,7 +7,7 @@ BENCH      ?=
 
 # Always the same compiler and flags, whatever the rest is built with: the counts are compared. In a
 # folder of their own: `build/` may hold what another compiler made.
-BENCH_MAKE  = $(MAKE) --no-print-directory -s CXX=g++ CXXFLAGS='-O2 -g' SAN=
+BENCH_MAKE  = $(MAKE) --no-print-directory -s -j$(JOBS) CXX=g++ CXXFLAGS='-O2 -g' SAN=
 COUNTED    := $(BUILD)/counted
 
 .PHONY: bench bench-quick bench-parser bench-peers bench-cold bench-check bench-record bench-show \
@@ -24,7 +24,7 @@ bench-parser: bench-deps  ## time of parser, upper-casing and session, with http
 # libh2o, which has picohttpparser in it, is not in every Debian.
 PEERS      := ours http_parser llhttp $(if $(wildcard /usr/lib/*/libh2o.so),picohttpparser)
 bench-peers: bench-deps  ## what the parser refuses, allocates and costs, and what three others do
-	@$(BENCH_MAKE) BINS=$(COUNTED) $(PEERS:%=$(COUNTED)/peer_%)
+	$(alone) $(BENCH_MAKE) BINS=$(COUNTED) $(PEERS:%=$(COUNTED)/peer_%)
 	@LAB_BIN=$(COUNTED) $(PYTHON) -m tests.bench.peers $(PEERS)
 
 bench-cold:  ## is it dear that code is cold when a request comes? An experiment of performance.md
