@@ -46,7 +46,7 @@ bench-show:  ## instructions, calls and cache lines of code per request: what is
 counted: $(STAGES:%=$(BINS)/%) $(FLOORS) $(BINS)/instructions
 
 bench-test: deps  ## tests of the measuring tools themselves
-	$(call build,$(SAN),all $(FLOORS))
+	$(call build,$(SAN),all $(FLOORS) $(BINS)/peer_ours)
 	@LAB_BIN=$(BINS) $(PYTEST) tests/bench
 
 bench-deps:  ## install what only measuring needs: wrk, nginx, lighttpd, Google Benchmark ...
@@ -64,7 +64,6 @@ LLHTTP     := $(patsubst %,$(OBJ)/llhttp/%.o,api http llhttp)
 $(OBJ)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
 	gcc -O2 -g -I/usr/share/include/llhttp -c -o $@ $<
-$(OBJ)/tests/bench/peers/llhttp.o: WITH = -I/usr/share/include
 $(BINS)/peer_llhttp: $(LLHTTP)
 $(BINS)/peer_http_parser: LIBS = -lhttp_parser
 $(BINS)/peer_picohttpparser: LIBS = -lh2o

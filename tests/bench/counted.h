@@ -5,6 +5,7 @@
 #include <valgrind/callgrind.h>
 
 #include <ctime>
+#include <initializer_list>
 
 // The clock stands still: a Date that is formatted anew in the middle would be counted.
 extern "C" std::time_t time(std::time_t*) noexcept { return 1'000'000'000; }

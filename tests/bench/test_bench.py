@@ -190,6 +190,18 @@ def test_a_function_on_the_way_of_a_request_is_noticed(tmp_path):
     assert 1 <= more.lines - less.lines <= 3
 
 
+@pytest.mark.skipif(not targets.harness.binary("peer_ours").exists(),
+                    reason="peer_ours is not built (make bench-test)")
+def test_our_parser_refuses_what_its_peers_are_asked():
+    """Fails where a head of the table is not what it is called, or a yes is printed for a no."""
+    said = subprocess.run([targets.harness.binary("peer_ours")], capture_output=True, text=True,
+                          check=True, timeout=20).stdout
+    *refused, allocations = (line.split(": ") for line in said.splitlines())
+    assert len(refused) == 14
+    assert {verdict for _, verdict in refused} == {"yes"}
+    assert allocations == ["allocations", "0"]
+
+
 @pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed (make deps)")
 @pytest.mark.skipif(targets.TARGETS[0].missing() != "",
                     reason="the floors are not built (make bench)")

@@ -1,4 +1,5 @@
-#include <llhttp/llhttp.h>
+// Debian's node-llhttp has it where no compiler looks.
+#include </usr/share/include/llhttp/llhttp.h>
 
 #include "tests/bench/peers/pieces.h"
 
