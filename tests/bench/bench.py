@@ -1,13 +1,19 @@
 """Measures what a request costs: the stages, their floors and peers, side by side.
 
-    -m tests.bench.bench                     everything; about 20 minutes
-    -m tests.bench.bench --quick             under a minute
+    -m tests.bench.bench                     everything; about half an hour
+    -m tests.bench.bench --quick             about a minute
     -m tests.bench.bench --only '01|nginx'   targets whose name holds that (--list names them)
+    -m tests.bench.bench --scenarios pairs   each stage beside its floor, as exactly as can be
 
 What counts is the server's CPU time per request, as a ratio to a peer measured in the same minute:
 a ratio survives a slow or busy machine, an absolute number does not. So each round visits every
 server once, a ratio is taken within a round, and what is shown is the median of the rounds and
-their range. The server has one core, wrk the other.
+their quartiles. The server has one core, wrk the other.
+
+A stage and its floor differ by a few per cent, and a round of all servers takes too long for that.
+They are measured in pairs: a new process of both, within the same second, in an order that chance
+decides. A program is paired with itself as well. What these two differ by is the noise of the
+machine, and no smaller difference is called one.
 """
 
 from __future__ import annotations
@@ -18,8 +24,10 @@ import dataclasses
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -27,13 +35,17 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 
-from tests.bench import targets as tg
+from tests.bench import requests, targets as tg
+from tests.bench.record import table
 from tests.lib import strace, wire
 
 HERE = pathlib.Path(__file__).resolve().parent
 OUTPUT = HERE.parent.parent / "build" / "bench"
-NOISY = 0.15  # a ratio whose range is wider than that share of its median says little
+SLICE = 0.35  # seconds: two of them, and two starts, are less than one
+AGAIN = "the same twice"
+NOISY = 0.15  # a ratio whose quartiles are further apart than that share of its median says little
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,17 +105,19 @@ def parse_wrk(text: str) -> dict[str, float]:
     return found
 
 
-def run_wrk(port: int, scenario: Scenario, seconds: int, cpu: int) -> dict[str, float]:
+def run_wrk(port: int, scenario: Scenario, seconds: float, cpu: int) -> dict[str, float]:
     url = f"http://127.0.0.1:{port}/hello"
-    command = ["wrk", "-t1", f"-c{scenario.connections}", f"-d{seconds}s", "--latency", url]
+    command = ["wrk", "-t1", f"-c{scenario.connections}", f"-d{seconds + 1:.0f}s", "--latency", url]
     if scenario.depth > 1:
         command[-1:] = ["-s", str(HERE / "pipeline.lua"), url, "--", str(scenario.depth)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60,
-                          check=False, preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
-    return parse_wrk(done.stdout + done.stderr)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          preexec_fn=lambda: os.sched_setaffinity(0, {cpu})) as wrk:
+        time.sleep(seconds)
+        wrk.send_signal(signal.SIGINT)  # it knows whole seconds only
+        return parse_wrk(wrk.communicate(timeout=60)[0])
 
 
-def measure(server, scenario: Scenario, seconds: int, cpu: int) -> Sample:
+def measure(server, scenario: Scenario, seconds: float, cpu: int) -> Sample:
     before = tg.cpu_of(server.pid)
     found = run_wrk(server.http_port, scenario, seconds, cpu)
     spent = tg.cpu_of(server.pid, before)
@@ -177,18 +191,18 @@ class Ratio:
 
     def __str__(self) -> str:
         mark = "?" if self.noisy else " "
-        return f"{self.median:.2f} ({min(self.values):.2f}-{max(self.values):.2f}){mark}"
+        low, middle, high = quantiles(list(self.values))
+        return f"{middle:.2f} ({low:.2f}-{high:.2f}){mark}"
 
-    def verdict(self, limit: float, at_least: bool = False) -> str:
-        """Compared with a goal. Where the goal lies between the quartiles, or anywhere in a range
-        that is too wide, nobody can tell; nor from fewer than three rounds."""
-        if len(self.values) < 3:
-            return "cannot tell"
-        low, _, high = quantiles(list(self.values))
+    def verdict(self, limit: float, noise: float, at_least: bool = False) -> str:
+        """Compared with a goal. Nobody can tell where the goal lies between the quartiles, or
+        anywhere in a range that is too wide, or no further away than a program is from itself; nor
+        from fewer than three rounds."""
+        low, middle, high = quantiles(list(self.values))
         if self.noisy:
             low, high = min(self.values), max(self.values)
-        if low <= limit < high:
-            return "cannot tell"
+        if len(self.values) < 3 or low <= limit < high or abs(middle / limit - 1) < noise:
+            return "undecided"
         return "met" if (self.median >= limit if at_least else self.median <= limit) else "missed"
 
 
@@ -196,6 +210,44 @@ def ratio(rounds: Rounds, name: str, to: str) -> Ratio | None:
     """Both measured in the same round: what slowed the machine then slowed both."""
     values = tuple(r[name].cpu / r[to].cpu for r in rounds if name in r and to in r)
     return Ratio(values) if values and name != to else None
+
+
+def pair(one: tg.Target, other: tg.Target, work: Callable, cpu: int) -> tuple[float, float]:
+    """What the same work costs both: new processes, one right after the other."""
+    with one.start(cpu=cpu) as first, other.start(cpu=cpu) as second:
+        found = {}
+        for server in random.sample((first, second), 2):
+            found[server] = work(server)
+    return found[first], found[second]
+
+
+def measure_pairs(chosen, rounds: int, cpus, progress: Progress) -> dict[str, list]:
+    """CPU per request of each stage and of its floor, at 64 connections; and of one program twice.
+    Whatever the machine does for longer than a second happens to both of a pair."""
+    targets = {target.name: target for target in chosen}
+    pairs = {t.name: (t, targets[t.floor]) for t in chosen if t.floor in targets}
+    if not pairs:
+        return {}
+    once = next(iter(pairs.values()))[0]
+    pairs[AGAIN] = once, once
+    found = {name: [] for name in pairs}
+    for number in range(rounds):
+        for name in random.sample(list(pairs), len(pairs)):
+            progress.step(f"pairs, round {number + 1} of {rounds}: {name}", 1)
+            found[name].append(pair(*pairs[name], lambda server: measure(
+                server, Scenario("64", 64), SLICE, cpus[1]).cpu, cpus[0]))
+    return found
+
+
+def ratio_of_pairs(results: dict, name: str) -> Ratio | None:
+    values = tuple(one / other for one, other in results["pairs"].get(name, ()))
+    return Ratio(values) if values else None
+
+
+def noise(results: dict) -> float:
+    """Of two measurements of the same program, three in four differ by less; 0: not measured."""
+    again = ratio_of_pairs(results, AGAIN)
+    return quantiles([abs(value - 1) for value in again.values])[2] if again else 0.0
 
 
 def median_of(rounds: Rounds, name: str, field: str) -> float:
@@ -266,27 +318,17 @@ def measure_text(rounds: int, size: int, cpus, progress: Progress) -> dict[str, 
     chosen = {t.program: t for t in tg.TARGETS
               if t.program in tg.harness.STAGES and not t.missing()}
     for program, target in chosen.items():
-        with target.start(cpu=cpus[0]) as upper, \
-                target.start(cpu=cpus[0], flags=("--text-mode=echo",)) as echo:
-            pairs = []
-            for number in range(rounds):
-                progress.step(f"text, round {number + 1} of {rounds}: {program}", 0.5)
-                pairs.append((stream(upper, size), stream(echo, size)))
+        echo = dataclasses.replace(target, flags=(*target.flags, "--text-mode=echo"))
+        pairs = []
+        for number in range(rounds):
+            progress.step(f"text, round {number + 1} of {rounds}: {program}", 0.5)
+            pairs.append(pair(target, echo, lambda server: stream(server, size), cpus[0]))
         result[program] = {"upper": [u for u, _ in pairs], "echo": [e for _, e in pairs],
                            "speed": [e / u for u, e in pairs]}
     return result
 
 
 # ---- the report ----------------------------------------------------------------------------------
-
-def table(rows: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows)]
-
-    def line(row: list[str]) -> str:
-        cells = [row[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(row[1:], widths[1:])]
-        return "  ".join(cells).rstrip()
-    return "\n".join([line(rows[0]), "  ".join("-" * w for w in widths), *map(line, rows[1:])])
-
 
 def scenario_table(rounds: Rounds, chosen) -> str:
     rows = [["server", "req/s", "p50 us", "p99 us", "CPU us", "user", "sys", "x floor", "x nginx"]]
@@ -308,10 +350,12 @@ def goals(results: dict) -> list[list[str]]:
 
     def judge(text: str, found: Ratio | None, limit: float, at_least: bool = False) -> None:
         if found:
-            rows.append([text, str(found), found.verdict(limit, at_least)])
+            rows.append([text, str(found), found.verdict(limit, noise(results), at_least)])
     rounds = results["rounds"]
-    for scenario, limit in (("64", 1.05), ("512", 1.10), ("5000", 1.10)):
-        for target in tg.TARGETS:
+    for target in tg.TARGETS:
+        judge(f"{target.name}, 64 connections: <= 1.05 x its floor",
+              ratio_of_pairs(results, target.name), 1.05)
+        for scenario, limit in (("512", 1.10), ("5000", 1.10)):
             if target.floor and scenario in rounds:
                 judge(f"{target.name}, {scenario} connections: <= {limit:.2f} x its floor",
                       ratio(rounds[scenario], target.name, target.floor), limit)
@@ -339,7 +383,7 @@ def report(results: dict, chosen) -> str:
     for name, rounds in results["rounds"].items():
         title = "64 connections, 16 requests in flight on each" if name == "pipelined" else \
             f"{name} connection{'s' if name != '1' else ''}"
-        parts.append(f"{title}: median of {len(rounds)} rounds, per request (range)\n\n"
+        parts.append(f"{title}: median of {len(rounds)} rounds, per request (quartiles)\n\n"
                      + scenario_table(rounds, chosen))
     if results["calls"]:
         rows = [["calls per request", "all", "by kind"]]
@@ -348,6 +392,8 @@ def report(results: dict, chosen) -> str:
             rows.append([name, f"{sum(calls.values()):.2f}",
                          ", ".join(f"{kind} {each:.2f}" for kind, each in kinds)])
         parts.append(table(rows))
+    if results["code"]:
+        parts.append(table(requests.rows(results["code"])))
     if results["memory"]:
         parts.append(table([["bytes per idle connection", "resident"]] +
                            [[name, f"{each:.0f}"] for name, each in results["memory"].items()]))
@@ -357,6 +403,13 @@ def report(results: dict, chosen) -> str:
             rows.append([name, *(f"{statistics.median(found[m]):.0f}" for m in ("upper", "echo")),
                          str(Ratio(tuple(found["speed"])))])
         parts.append(table(rows))
+    if results["pairs"]:
+        rows = [["64 connections, in pairs", "CPU us", "of its floor", "ratio (quartiles)"]]
+        for name, pairs in results["pairs"].items():
+            rows.append([name, *(f"{statistics.median(column):.2f}" for column in zip(*pairs)),
+                         str(ratio_of_pairs(results, name))])
+        parts.append(table(rows) + f"\n\nnoise: {noise(results):.1%}. Three of four pairs of the "
+                     "same program differ by less. No smaller difference is called one")
     judged = goals(results)
     if len(judged) > 1:
         parts.append(table(judged))
@@ -387,8 +440,11 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="under a minute")
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
     parser.add_argument("--seconds", type=int, default=1, metavar="S", help="of each run of wrk")
+    parser.add_argument("--pairs", type=int, default=30, metavar="N",
+                        help="rounds of pairs, and of text")
     parser.add_argument("--only", default="", metavar="REGEX", help="these servers (and nginx)")
-    scenarios = [*(s.name for s in SCENARIOS), "calls", "memory", "text"]
+    scenarios = [*(s.name for s in SCENARIOS), "pairs", "calls", "code", "memory",
+                 "text"]
     parser.add_argument("--scenarios", default="", metavar="A,B", help="of " + ",".join(scenarios))
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, metavar="FOLDER")
     parser.add_argument("--list", action="store_true", help="name the servers, and what is missing")
@@ -414,16 +470,21 @@ def run(args: argparse.Namespace, chosen) -> dict:
     wanted = args.scenarios.split(",") if args.scenarios else None
 
     def is_wanted(name: str) -> bool:
-        return name in wanted if wanted else not args.quick or name not in ("text",)
+        return name in wanted if wanted else not args.quick or name not in ("pairs", "text")
     scenarios = [(s, s.quick_rounds if args.quick and not wanted else args.rounds)
                  for s in SCENARIOS if is_wanted(s.name)]
-    steps = sum(rounds * args.seconds * len(chosen) for _, rounds in scenarios) + 4 * len(chosen)
-    progress = Progress(steps + 2 * args.rounds)
-    results = {"machine": machine(), "rounds": {}, "calls": {}, "memory": {}, "text": {}}
+    steps = sum(rounds * args.seconds * len(chosen) for _, rounds in scenarios) + 6 * len(chosen)
+    if is_wanted("pairs"):
+        steps += args.pairs * (1 + sum(bool(target.floor) for target in chosen))
+    progress = Progress(steps + 2 * args.pairs)
+    results = {"machine": machine(), "rounds": {}, "pairs": {}, "calls": {}, "code": {},
+               "memory": {}, "text": {}}
     for scenario, rounds in scenarios:
         if rounds:
             results["rounds"][scenario.name] = run_scenario(scenario, chosen, rounds, args.seconds,
                                                             cpus, progress)
+    if is_wanted("pairs"):
+        results["pairs"] = measure_pairs(chosen, args.pairs, cpus, progress)
     for target in chosen:
         progress.step(f"calls and memory: {target.name}", 4)
         if is_wanted("calls") and not tg.harness.why_no_tracing():
@@ -431,8 +492,12 @@ def run(args: argparse.Namespace, chosen) -> dict:
         if is_wanted("memory"):
             count = min(500 if args.quick else 4000, tg.harness.descriptor_limit() // 3)
             results["memory"][target.name] = memory_per_connection(target, count)
+    if is_wanted("code") and shutil.which("valgrind"):
+        progress.step("instructions and cache lines", 2 * len(chosen))
+        results["code"] = {name: dataclasses.asdict(cost)
+                           for name, cost in requests.count_all(chosen).items()}
     if is_wanted("text"):
-        results["text"] = measure_text(args.rounds, 256 << 20, cpus, progress)
+        results["text"] = measure_text(args.pairs, 256 << 20, cpus, progress)
     progress.end()
     return results
 
@@ -447,6 +512,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     if why := tg.harness.why_no_tracing():
         print(f"without calls per request: {why}", file=sys.stderr)
+    if not shutil.which("valgrind"):
+        print("without instructions and cache lines of code: valgrind is missing", file=sys.stderr)
     if os.getloadavg()[0] > 1:
         print("something else runs on this machine: expect wide ranges", file=sys.stderr)
     tg.harness.raise_descriptor_limit()

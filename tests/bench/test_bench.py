@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from tests.bench import bench, instructions, targets
+from tests.bench import bench, instructions, record, requests, targets
+from tests.lib import wire
 
 WRK = """Running 2s test @ http://127.0.0.1:8001/hello
   1 threads and 64 connections
@@ -74,13 +75,24 @@ def test_a_ratio_is_taken_within_a_round():
 
 def test_what_cannot_be_told_is_not_judged():
     """Catches a verdict that depends on the noise."""
-    assert bench.Ratio((1.00, 1.02, 1.08, 1.10)).verdict(1.05) == "cannot tell"
-    assert bench.Ratio((1.00, 1.01, 1.02, 1.03)).verdict(1.05) == "met"
-    assert bench.Ratio((1.10, 1.11, 1.12, 1.13)).verdict(1.05) == "missed"
-    assert bench.Ratio((0.99, 0.98, 0.99, 1.00)).verdict(0.95, at_least=True) == "met"
+    assert bench.Ratio((1.00, 1.02, 1.08, 1.10)).verdict(1.05, 0) == "undecided"
+    assert bench.Ratio((1.00, 1.01, 1.02, 1.03)).verdict(1.05, 0) == "met"
+    assert bench.Ratio((1.10, 1.11, 1.12, 1.13)).verdict(1.05, 0) == "missed"
+    assert bench.Ratio((0.99, 0.98, 0.99, 1.00)).verdict(0.95, 0, at_least=True) == "met"
     assert bench.Ratio((0.50, 1.00, 1.50, 2.00)).noisy
-    assert bench.Ratio((0.50, 0.50)).verdict(1.05) == "cannot tell"
+    assert bench.Ratio((0.50, 0.50)).verdict(1.05, 0) == "undecided"
     assert bench.Ratio((1.0,)).noisy, "one round tells nothing about the spread"
+
+
+def test_no_difference_is_called_that_a_program_has_from_itself():
+    """The same program twice: 1 to 4 %, so 3 % in three of four. Catches a verdict on less than
+    that, however close together the rounds are."""
+    results = {"pairs": {bench.AGAIN: [(1.01, 1), (0.98, 1), (1.03, 1), (0.97, 1), (1.04, 1)]}}
+    assert bench.noise(results) == pytest.approx(0.03)
+    close = bench.Ratio((1.07, 1.07, 1.07))
+    assert close.verdict(1.05, bench.noise(results)) == "undecided"
+    assert close.verdict(1.05, 0.01) == "missed"
+    assert bench.noise({"pairs": {}}) == 0
 
 
 def test_every_stage_has_a_floor_that_exists():
@@ -92,6 +104,18 @@ def test_every_stage_has_a_floor_that_exists():
         assert bool(target.floor) == (target.program in targets.harness.STAGES)
 
 
+@pytest.mark.skipif(targets.TARGETS[0].missing() != "",
+                    reason="the floors are not built (make bench)")
+def test_a_floor_says_as_much_as_its_stage():
+    """Fails where a floor's answer is shorter than the stage's, and so is cheaper to send."""
+    sizes = {}
+    for target in targets.TARGETS:
+        if target.floor or target.is_floor:
+            with target.start() as server:
+                sizes[target.name] = len(wire.ask(server, wire.HELLO).raw)
+    assert len(set(sizes.values())) == 1, sizes
+
+
 def test_instructions_per_run_are_differences_of_two_dumps():
     """The set-up of 77 instructions is in both dumps. Catches a count that includes it."""
     dumps = [instructions.parse_dump(f"desc: Trigger: Client Request: hello\nsummary: {total}\n")
@@ -101,19 +125,81 @@ def test_instructions_per_run_are_differences_of_two_dumps():
 
 def test_the_check_fails_above_two_per_cent_and_names_the_cause():
     """Catches a check that compares the wrong way round, or forgets a workload."""
-    assert instructions.compare({"a": 1000}, {"a": 1020})[1]
-    lines, well = instructions.compare({"a": 1000, "b": 50}, {"a": 1021, "b": 50})
+    assert record.compare({"a": 1000}, {"a": 1020})[1]
+    lines, well = record.compare({"a": 1000, "b": 50}, {"a": 1021, "b": 50})
     assert not well
-    assert re.search(r"^a .*GREW by 2\.1%, which is 21 ", lines[0])
-    assert instructions.compare({"a": 1000}, {"a": 500})[1]
-    assert not instructions.compare({"a": 1000}, {"a": 1000, "new": 1})[1]
-    assert not instructions.compare({"a": 1000, "gone": 1}, {"a": 1000})[1]
+    assert re.search(r"^a .*GREW by 2\.1%, which is 21$", lines[0])
+    assert record.compare({"a": 1000}, {"a": 500})[1]
+    assert not record.compare({"a": 1000}, {"a": 1000, "new": 1})[1]
+    assert not record.compare({"a": 1000, "gone": 1}, {"a": 1000})[1]
 
 
 def test_the_record_survives_being_written_and_read(tmp_path):
     """Catches a format that `check` cannot read back."""
-    instructions.write(tmp_path / "record", {"x": 1, "y": 123456789}, "g++ 1; glibc 2")
-    assert instructions.read(tmp_path / "record") == ({"x": 1, "y": 123456789}, "g++ 1; glibc 2")
+    record.write(tmp_path / "counts.txt", {"x": 1, "02 mod calls": 123456789}, "g++ 1")
+    assert record.read(tmp_path / "counts.txt") == ({"x": 1, "02 mod calls": 123456789}, "g++ 1")
+
+
+def callgrind(times: dict[int, int], calls: int) -> str:
+    """A dump: these addresses executed so often; the last one calls a function, which costs 777."""
+    lines = "\n".join(f"{address:#x} {count}" for address, count in times.items())
+    return (f"events: Ir sysCount sysTime\n\nob=/server\nfn=f\n{lines}\ncfn=g\ncalls=5 0x99\n"
+            f"0x99 777\n\nob=/libc\nfn=send\n0x40 {calls} {calls} 3\n"
+            f"fn=clock_gettime@@GLIBC_2.17\n0x50 {calls} {calls}\n")
+
+
+def test_a_request_costs_what_two_runs_differ_by():
+    """Start-up (0x1000) is in both runs, 0x2000 is executed once in ten requests. Catches a count
+    of either, of what a callee has executed, of the clock as a call."""
+    few = callgrind({0x1000: 5000, 0x2000: 1, 0x3000: 300, 0x3004: 100}, 100)
+    many = callgrind({0x1000: 5000, 0x2000: 11, 0x3000: 600, 0x3004: 200}, 200)
+    assert requests.cost_of(few, many, 100) == requests.Cost(3 + 1 + 1 + 1, 1, 2)
+
+
+def test_lines_do_not_hang_on_where_the_code_was_laid():
+    """96 bytes of code are in two lines or in three. Catches a count that grows when something
+    before a function does."""
+    for start in (0, 16, 32, 48, 64):
+        code = {("server", start + offset) for offset in range(0, 96, 4)}
+        assert requests.lines_of(code) == 2, start
+    assert requests.lines_of({("server", 0), ("libc", 0)}) == 2
+
+
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed (make deps)")
+@pytest.mark.skipif(targets.TARGETS[0].missing() != "",
+                    reason="the floors are not built (make bench)")
+def test_a_function_on_the_way_of_a_request_is_noticed(tmp_path):
+    """Fails where the count of a real server lacks the code that each request runs: here a floor's,
+    with one more function of two lines in it."""
+    floor = (targets.harness.ROOT / "tests/bench/floor/01.cc").read_text(encoding="utf-8")
+    longer = floor.replace("int main(", """
+        [[gnu::noinline]] std::string_view pass(std::string_view a) {
+          asm volatile(".rept 100; nop; .endr");
+          return a;
+        }
+        int main(""").replace("floor.receive(fd)", "pass(floor.receive(fd))")
+    (tmp_path / "longer.cc").write_text(longer, encoding="utf-8")
+    subprocess.run(["g++", "-std=c++20", "-O2", "-ffunction-sections", "-Wl,--gc-sections", "-o",
+                    tmp_path / "longer", "-I", ".", tmp_path / "longer.cc", "common/socket.cc",
+                    "common/check.cc"],
+                   cwd=targets.harness.ROOT, check=True, timeout=60)
+    less = requests.count(targets.TARGETS[0])
+    more = requests.count(targets.Target("longer", str(tmp_path / "longer")))
+    assert 100 <= more.instructions - less.instructions <= 120
+    assert more.calls == less.calls == 2
+    assert 1 <= more.lines - less.lines <= 3
+
+
+@pytest.mark.skipif(not targets.harness.binary("peer_ours").exists(),
+                    reason="peer_ours is not built (make bench-test)")
+def test_our_parser_refuses_what_its_peers_are_asked():
+    """Fails where a head of the table is not what it is called, or a yes is printed for a no."""
+    said = subprocess.run([targets.harness.binary("peer_ours")], capture_output=True, text=True,
+                          check=True, timeout=20).stdout
+    *refused, allocations = (line.split(": ") for line in said.splitlines())
+    assert len(refused) == 14
+    assert {verdict for _, verdict in refused} == {"yes"}
+    assert allocations == ["allocations", "0"]
 
 
 @pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed (make deps)")

@@ -18,12 +18,10 @@ import re
 import shlex
 import subprocess
 import sys
-import tempfile
 import time
 
 from tests import harness
 from tests.bench import bench, targets as tg
-from tests.lib import wire
 from tests.lib.words import Said, say as both
 from tests.mutants import table as mutants
 from tests.report import draw
@@ -35,7 +33,6 @@ KINDS = (("wait", "wait"), ("epoll_ctl", "control"), ("accept", "open"), ("close
          ("shutdown", "open"), ("read", "read"), ("recv", "read"), ("write", "write"),
          ("send", "write"))
 NONE = "<td>–</td>"
-FEW, MANY = 200, 1200  # requests: what both runs do is not counted
 
 text = html.escape
 
@@ -165,28 +162,6 @@ def calls_section(titles: dict[str, str]) -> str:
 
 # ---- cost ----------------------------------------------------------------------------------------
 
-def count_instructions(target: tg.Target, requests: int) -> int:
-    """Instructions of a whole run in user space, by callgrind."""
-    with tempfile.TemporaryDirectory(prefix="callgrind-") as folder:
-        out = pathlib.Path(folder) / "out"
-        wrapper = ("valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}")
-        with target.start(wrapper=wrapper) as server, bench.ask(server) as client:
-            for _ in range(requests):
-                client.ask(wire.HELLO)
-        return int(re.search(r"^(?:summary|totals): (\d+)", out.read_text(encoding="utf-8"),
-                             re.M)[1])
-
-
-def instructions_per_request(names: list[str]) -> dict[str, float]:
-    found = {}
-    for target in tg.TARGETS:
-        if target.name in names and not target.is_floor:
-            say(f"counting instructions: {target.name}")
-            few, many = (count_instructions(target, requests) for requests in (FEW, MANY))
-            found[target.name] = (many - few) / (MANY - FEW)
-    return found
-
-
 def samples(results: dict) -> dict[str, bench.Rounds]:
     return {scenario: [{name: bench.Sample(**sample) for name, sample in one.items()}
                        for one in rounds] for scenario, rounds in results["rounds"].items()}
@@ -200,15 +175,15 @@ def ratio_cell(rounds: bench.Rounds, name: str, to: str) -> str:
     return f'<td title="{spread}">{found.median:.2f}</td>'
 
 
-def cost_row(name: str, results: dict, rounds: bench.Rounds, instructions: dict) -> str:
+def cost_row(name: str, results: dict, rounds: bench.Rounds) -> str:
     floors = {target.name: target.floor for target in tg.TARGETS}
     calls, memory = results["calls"].get(name), results["memory"].get(name)
     by_kind = ", ".join(f"{kind} {each:.2f}" for kind, each in
                         sorted((calls or {}).items(), key=lambda item: -item[1]))
-    each = instructions.get(name)
+    code = results["code"].get(name, {})
     median = functools.partial(bench.median_of, rounds, name)
     cells = [f'<td title="{text(by_kind)}">{sum(calls.values()):.2f}</td>' if calls else NONE,
-             f"<td>{each:,.0f}</td>" if each else NONE,
+             *(f"<td>{code[kind]:,}</td>" if code else NONE for kind in ("instructions", "lines")),
              *(f"<td>{median(field):.2f}</td>" for field in ("cpu", "user", "system")),
              ratio_cell(rounds, name, floors.get(name, "")), ratio_cell(rounds, name, "nginx"),
              *(f"<td>{median(field):,.0f}</td>" for field in ("rate", "p50", "p99")),
@@ -221,15 +196,16 @@ MEASURED = ("<code>GET /hello</code>, 64 kept-alive connections, one request in 
             "one thread on one core. A <em>floor</em> uses the same loop but sends one canned "
             "answer and parses nothing. Rounds: {count}; these are their medians. Whatever else "
             "ran on the machine is in the numbers; a ratio compares runs of the same round.")
-HEADS = ("server", "system<br>calls", "instructions<br>(user space)", "CPU<br>µs",
-         "of that<br>user", "of that<br>kernel", "CPU ×<br>its floor", "CPU ×<br>nginx",
-         "requests<br>per second", "median<br>µs", "p99<br>µs", "bytes per idle<br>connection")
+HEADS = ("server", "system<br>calls", "instructions<br>(user space)", "cache lines<br>of code",
+         "CPU<br>µs", "of that<br>user", "of that<br>kernel", "CPU ×<br>its floor",
+         "CPU ×<br>nginx", "requests<br>per second", "median<br>µs", "p99<br>µs",
+         "bytes per idle<br>connection")
 
 
-def cost_section(results: dict, scenario: str, instructions: dict) -> str:
+def cost_section(results: dict, scenario: str) -> str:
     rounds = samples(results)[scenario]
     heads = "".join(f'<th scope="col">{spoken(both(head))}</th>' for head in HEADS)
-    rows = "".join(cost_row(name, results, rounds, instructions) for name in rounds[0])
+    rows = "".join(cost_row(name, results, rounds) for name in rounds[0])
     count = len(rounds)
     return (f"<p>{spoken(both(MEASURED, count=count))}</p>"
             f'<div class="scroll" tabindex="0"><table class="cost"><thead><tr>{heads}</tr></thead>'
@@ -246,7 +222,7 @@ def medians(rounds: bench.Rounds, field: str, names: list[str], divisor: float =
     return [bench.median_of(rounds, name, field) / divisor for name in names]
 
 
-def plots_section(results: dict, instructions: dict) -> str:
+def plots_section(results: dict) -> str:
     drawn = []
     for scenario, rounds in samples(results).items():
         names = list(rounds[0])
@@ -265,8 +241,13 @@ def plots_section(results: dict, instructions: dict) -> str:
                                            both("99th percentile"): medians(rounds, "p99", peers,
                                                                             1000)},
                                    both("milliseconds")))
+    code = {kind: {name: cost[kind] for name, cost in results["code"].items()}
+            for kind in ("instructions", "lines")}
     for name, title, found, unit in (
-            ("instructions", "Instructions per request, user space", instructions, "instructions"),
+            ("instructions", "Instructions per request, user space", code["instructions"],
+             "instructions"),
+            ("lines", "Cache lines of code that a request touches", code["lines"],
+             "cache lines of 64 bytes"),
             ("memory", "Memory per idle connection", results["memory"], "bytes")):
         if found:
             drawn.append(draw.bars(name, both(title), list(found), {"": list(found.values())},
@@ -364,7 +345,6 @@ def main(arguments: list[str]) -> int:
     source = bench.OUTPUT / "results.json"
     results = json.loads(source.read_text(encoding="utf-8"))
     scenario = "64" if "64" in results["rounds"] else next(iter(results["rounds"]))
-    instructions = instructions_per_request(list(results["rounds"][scenario][0]))
     say("playing every conversation")
     titles = compare("list")
     measured = source.stat().st_mtime
@@ -373,8 +353,8 @@ def main(arguments: list[str]) -> int:
         "language": language_switch(),
         "wire": wire_section(compare("all"), titles),
         "calls": calls_section(titles),
-        "cost": cost_section(results, scenario, instructions),
-        "plots": plots_section(results, instructions),
+        "cost": cost_section(results, scenario),
+        "plots": plots_section(results),
         "mutants": mutants_section(mutants.PATH),
         "machine": machine_section(results, measured)})
     print(page.relative_to(harness.ROOT))
