@@ -129,6 +129,7 @@ def epoll_ctls(launch, tmp_path, *flags) -> int:
     return len(log.calls("epoll_ctl"))
 
 
+@pytest.mark.calls
 @pytest.mark.repository
 def test_changelist(launch, tmp_path, tracing):
     """Fails where the flag does not reach the base: a swap is one call then, not two."""

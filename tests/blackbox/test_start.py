@@ -263,6 +263,7 @@ COUNTED = ("recvfrom", "read", "readv", "sendto", "write", "writev", "EPOLL_CTL_
            "EPOLL_CTL_MOD", "EPOLL_CTL_DEL", "epoll_wait")
 
 
+@pytest.mark.calls
 @pytest.mark.repository
 def test_system_calls_per_request(stage, calls):
     """Fails where a swap of interest costs another call than its stage is about, or a request is

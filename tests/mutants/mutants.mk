@@ -17,7 +17,7 @@ mutants-reach: deps coverage-deps  ## note anew which black-box test reaches whi
 	@rm -rf $(BUILD)/mutants/reach
 	@$(COVERAGE_MAKE) all
 	@LAB_STAGES= LAB_BIN=$(COVERAGE_BUILD) $(PYTEST) -p tests.mutants.reach -n $(BLACKBOX_JOBS) \
-	  -m 'not repository' tests/blackbox --ignore tests/blackbox/test_survive_valgrind.py || [ $$? = 1 ]
+	  -m 'not repository or calls' tests/blackbox --ignore tests/blackbox/test_survive_valgrind.py || [ $$? = 1 ]
 	@$(PYTHON) -B -m tests.mutants.reach
 $(REACH):
 	@$(MAKE) --no-print-directory mutants-reach

@@ -50,8 +50,8 @@ MEMORY = 6 << 30
 TOGETHER = 20  # seconds of tests that are worth several at a time
 STAGE = "02_epoll_reactor"  # that runs the mutants of common/
 QUICK_TESTS = ("test_http_rules.py", "test_text.py")
-# Marked `repository`, and so unknown to the map of what is reached: they count a stage's calls.
-COUNTING = ("test_start.py::test_system_calls_per_request", "test_knobs.py::test_changelist")
+# What looks at the sources sees any mutant; what counts a stage's calls sees what clients do not.
+WHICH = "not repository or calls"
 # In the tree and in each copy. Without sanitizers: with them a mutant of common/ takes 12 s of the
 # processor instead of 3, most of it in tests that fork. So they look at those alone that survive.
 PLAIN, ASAN = "", "address,undefined"
@@ -179,9 +179,8 @@ class Tree:
         """-x does not stop those that run beside the one that fails; so several at a time only
         where there is much to run."""
         many = ["-n", "3"] if seconds > TOGETHER and len(names) > 1 else []
-        some = [] if all("::" in n for n in names) else ["-m", "not repository"]
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-x", "-rfE",
-                   "--tb=no", *some, *many, *(str(BLACKBOX / n) for n in names)]
+                   "--tb=no", "-m", WHICH, *many, *(str(BLACKBOX / n) for n in names)]
         return run(command, SPARE + FACTOR * seconds, cwd=harness.ROOT, env={
             **os.environ, "LAB_BIN": str(self.folder / "build"), "LAB_STAGES": stage[:2],
             "PYTHONDONTWRITEBYTECODE": "1"})
@@ -245,8 +244,6 @@ class Judge:
         stage = own if own in stages else min(stages, default=own)
         before = self.killers[mutant.function]
         chosen = [test for test in found if test.stage in (stage, "")]
-        if not mutant.file.startswith("common/"):
-            chosen += [reach.Test(name, stage, 5.0) for name in COUNTING]
         return stage, sorted(chosen, key=lambda t: (-before[t.name], t.seconds))
 
     def judge(self, mutant: mutate.Mutant, tree: Tree) -> Result:
