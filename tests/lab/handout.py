@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
+import functools
 import gzip
 import io
 import os
@@ -29,7 +30,7 @@ import tarfile
 import tempfile
 from collections.abc import Callable
 
-from tests import harness
+from tests import harness, trees
 from tests.lab import skeleton
 from tests.lib import cpp
 from tests.notes import notes
@@ -40,7 +41,8 @@ LEFT_OUT = (
     "notes/solutions", "notes/changed", "notes/next", "notes/steps", "tests/bench/floor",
     "tests/broken", "tests/exercises/wrong", "tests/exercises/unusual",
     "tests/lab/fixtures/server.py",
-    "tests/blackbox/test_broken.py", "tests/browser", "tests/compare/test_compare.py",
+    "tests/blackbox/test_broken.py", "tests/blackbox/test_stage_shape.py", "tests/browser",
+    "tests/compare/test_compare.py", "tests/compare/test_tools.py",
     "tests/lab/fixtures/broken.py", "tests/next", "tests/notes", "tests/site", "tests/soak",
     "tests/steps/steps.mk", "tests/steps/steps.py", "tests/steps/test_steps.py",
     ".ci", "tests/api", "tests/bench", "tests/coverage", "tests/lab/unfinished.make",
@@ -55,6 +57,8 @@ LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
 USED_AT = re.compile(r"\[([\w./]+):\d+\]\(([^)#]+)#L\d+\)")
 SHOWS_A_CHANGE = re.compile(r"^make -s (?:changed|step) ", re.M)
 SHOWS_A_SOURCE = re.compile(r"^(?:grep|sed) .*\.(?:cc|h|patch)$", re.M)
+CODE = re.compile(r"`([^`\n]+)`")
+CALL = re.compile(r"([\w.]+)(?:<[^<>]*>)?\s*\([^)]")  # with what it is called with
 CHANGED = re.compile(r"[-+](?!\+\+ )| {6}")
 SAYS = {  # behind a page's title
     "README.md": """
@@ -111,6 +115,10 @@ def head(code: str) -> str:
     return f"{declared};" + (f"  // yours: {task[1]}" if task else "")
 
 
+def squeezed(code: str) -> str:
+    return "".join(code.split())
+
+
 class Outline(notes.Tree):
     """The tree as the notes of a handout see it."""
 
@@ -120,6 +128,22 @@ class Outline(notes.Tree):
 
     def text(self, file: str) -> str:
         return self.texts.get(file) or self.path(file).read_text(encoding="utf-8")
+
+    @functools.cached_property
+    def ours(self) -> str:
+        return squeezed("\n".join(map(skeleton.reference, self.texts)))
+
+    @functools.cached_property
+    def theirs(self) -> str:
+        files = (str(path.relative_to(self.root)) for top in trees.SOURCES
+                 for path in (self.root / top).glob("*.*"))
+        return squeezed("\n".join(map(self.text, files)))
+
+    def without_arguments(self, match: re.Match) -> str:
+        """Of code in a line of text: a call that the student is to find is its name alone."""
+        call, code = CALL.search(match[1]), squeezed(match[1])
+        hidden = call and code in self.ours and code not in self.theirs
+        return f"`{call[1]}`" if hidden else match[0]
 
     def find(self, file: str, name: str) -> cpp.Declaration:
         found = cpp.find_in(self.text(file), name, file)
@@ -177,8 +201,9 @@ def page(name: str, tree: Outline, names: set[str]) -> str:
     for line in written:
         kept = LINK.sub(link, line)
         if not notes.DIRECTIVE.match(line) and (kept == line or not notes.LINK_LINE.match(line)):
-            lines.append(USED_AT.sub(
-                lambda m: f"[{m[1]}]({m[2]})" if m[1] in tree.texts else m[0], kept))
+            kept = USED_AT.sub(
+                lambda m: f"[{m[1]}]({m[2]})" if m[1] in tree.texts else m[0], kept)
+            lines.append(CODE.sub(tree.without_arguments, kept))
     return "\n".join(lines)
 
 

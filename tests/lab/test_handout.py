@@ -23,6 +23,13 @@ SHORTEST = 20  # columns of a line that is somebody's own
 # Longer ones that say nothing of how it is done: they stand in experiments, and in tables.
 TRIVIAL = {"std::fflush(stdout);", "evhttp_set_max_headers_size(",
            "for (int i = 0; i < count; ++i) {"}
+# What is the same code in two stages, whatever it is called there.
+ALIKE = ((r"//.*", ""), (r"\s+", ""), (r"\b(?:c|loop|worker)(?:\.|->)", ""), (r"\.get\(\)", ""),
+         (r"call<(\w+)>", r"\1"), (r"EPOLLIN|EV_READ", "READ"), (r"EPOLLOUT|EV_WRITE", "WRITE"),
+         (r"\b(?:01_plain_epoll|02_epoll_reactor|03_libevent_raw|04_bufferevent_http)\b", "stage"))
+RUN = 3  # lines that are no accident
+# common/ is handed out to be read: it fills a set of signals as step 8 does, and as everybody does.
+GIVEN = ("common/process.cc", "8_the_end.cc stop_signals")
 ENV = {key: value for key, value in os.environ.items()
        if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "SAN", "LAB_BIN", "LAB_STAGES")}
 
@@ -44,9 +51,9 @@ def secret_functions() -> dict[str, str]:
 
 def given_text(secret: dict[str, str]) -> str:
     """The code of the stages and of common/ around these functions, and what stands in their place
-    until they are written."""
+    until they are written: the task, and a stub."""
     given = [line for checkpoint in checkpoints.load() for place in checkpoint.writes
-             for line in lines_of(place.until)]
+             for line in lines_of(f"{place.task}\n{place.until}")]
     for top in trees.SOURCES:
         for path in (harness.ROOT / top).rglob("*.*"):
             text = path.read_text(encoding="utf-8")
@@ -76,11 +83,48 @@ def leaks(found: dict[str, bytes]) -> list[str]:
             for line, whose in secret_lines().items() if line in text]
 
 
+def code_of(text: str) -> list[str]:
+    """Its lines of code, but for those of brackets alone; in all stages the same where it is."""
+    for what, instead in ALIKE:
+        text = "\n".join(re.sub(what, instead, line) for line in text.split("\n"))
+    return [line for line in text.split("\n") if re.search(r"\w", line)]
+
+
+@functools.cache
+def secret_runs() -> dict[str, str]:
+    """Any three lines of these bodies that follow each other: where they are from."""
+    runs = {}
+    for code, name in secret_functions().items():
+        lines = code_of(skeleton.body_of(code))
+        runs |= {"\n".join(["", *lines[at:at + RUN], ""]): name
+                 for at in range(len(lines) - RUN + 1)}
+    return runs
+
+
+def runs_in(found: dict[str, bytes]) -> list[str]:
+    """file: lines (whose) for each of them; also where a function that is handed out has them."""
+    texts = {name: "\n".join(["", *code_of(data.decode(errors="replace")), ""])
+             for name, data in found.items()}
+    return [f"{name}: {' '.join(run.split())} ({whose})" for name, text in sorted(texts.items())
+            for run, whose in secret_runs().items() if run in text and (name, whose) != GIVEN]
+
+
+def calls_in(found: dict[str, bytes]) -> list[str]:
+    """page: call (whose) for each call that a page shows as it stands in one of these bodies."""
+    secret = secret_functions()
+    given = "".join(given_text(secret).split())
+    bodies = {"".join(skeleton.body_of(code).split()): name for code, name in secret.items()}
+    shown = {(page, "".join(code.split())) for page, data in found.items() if page.endswith(".md")
+             for code in re.findall(r"`([^`\n]+)`", data.decode()) if re.search(r"\([^)]", code)}
+    return sorted(f"{page}: {code} ({name})" for page, code in shown
+                  for body, name in bodies.items() if code in body and code not in given)
+
+
 def test_nothing_of_a_solution_is_in_it():
     """Fails where a body, or one line of it, is left in a source, a note, a patch or a test."""
     assert len(secret_lines()) > 300
     found = handout.files()
-    assert leaks(found) == []
+    assert leaks(found) == [] and runs_in(found) == [] and calls_in(found) == []
     assert not [name for name in found if name.startswith((
         "notes/solutions", "tests/exercises/wrong", "tests/exercises/unusual", "tests/broken",
         "build"))]
@@ -103,6 +147,26 @@ def test_one_quote_is_noticed(monkeypatch, name, file):
         else outlined(where, text)))
     found = leaks(handout.files())
     assert found and all(leak.startswith("notes/") and f"{name})" in leak for leak in found)
+
+
+def test_a_function_that_is_nearly_the_same_is_noticed(monkeypatch):
+    """Fails where the loop of evhttp's server shows, in its source or in its note, what checkpoint
+    4.1 asks for: each of its lines stands around a body, too, so no line alone is one of a body."""
+    name, outlines = "04_bufferevent_http/evhttp_server.cc", skeleton.outlines()
+    outlines[name] = skeleton.replaced(outlines[name], cpp.find_in(outlines[name], "run"),
+                                       lambda code: cpp.find(harness.ROOT / name, "run").code)
+    monkeypatch.setattr(skeleton, "outlines", lambda: outlines)
+    where = {leak.split(":")[0] for leak in runs_in(handout.files())}
+    assert where == {name, "notes/05_evhttp.md", "notes/zh/05_evhttp.md"}
+
+
+def test_a_call_in_a_table_is_noticed(monkeypatch):
+    """Fails where the table of libevent's functions, or a line of a note, shows a call with all
+    that it is called with."""
+    monkeypatch.setattr(handout.Outline, "without_arguments", lambda tree, match: match[0])
+    where = {leak.split(":")[0] for leak in calls_in(handout.files())}
+    assert {f"notes/{folder}{page}.md" for folder in ("", "zh/")
+            for page in ("libevent_api", "01_plain_epoll", "02_epoll_reactor")} <= where
 
 
 def test_what_a_stage_has_from_the_one_before_is_noticed(monkeypatch):
