@@ -80,6 +80,16 @@ def test_descriptors_are_close_on_exec_and_sockets_non_blocking(server):
         client.close()
 
 
+def borrowed(server, before: set[int]) -> socket.socket:
+    """A duplicate of the one socket that it has not had before."""
+    mine = set(load.sockets_of(server.pid)) - before
+    assert len(mine) == 1
+    try:
+        return load.borrow_socket(server.pid, load.sockets_of(server.pid)[mine.pop()])
+    except PermissionError:
+        pytest.skip("not allowed to look into the server's descriptors here")
+
+
 @pytest.mark.parametrize("port", ["text", "http"])
 def test_nodelay(server, port):
     """Fails where Nagle's algorithm holds an answer back until the last one is acknowledged."""
@@ -87,11 +97,20 @@ def test_nodelay(server, port):
     with wire.connect(server, port) as client:
         client.send(load.HELLO)
         client.read_exactly(5)
-        mine = set(load.sockets_of(server.pid)) - before
-        assert len(mine) == 1
-        try:
-            copy = load.borrow_socket(server.pid, load.sockets_of(server.pid)[mine.pop()])
-        except PermissionError:
-            pytest.skip("not allowed to look into the server's descriptors here")
-        with copy:
+        with borrowed(server, before) as copy:
             assert copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+def test_a_socket_that_another_process_has_too(server):
+    """Fails where an event finds a connection that is freed: as long as another process has its
+    socket, too (a child that was just forked, say), close(2) takes it off no tree, and the kernel
+    goes on telling of it. The table of stage 1 must say that nobody has that number."""
+    before = set(load.sockets_of(server.pid))
+    with wire.connect(server, "text") as client:
+        client.send(b"hello")
+        assert client.read_exactly(5) == b"HELLO"
+        copy = borrowed(server, before)
+    with copy:
+        eventually(lambda: set(load.sockets_of(server.pid)) == before, what="it is closed")
+        assert wire.exchange(server, b"meanwhile", "text") == b"MEANWHILE"
+    assert wire.exchange(server, b"alive", "text") == b"ALIVE"

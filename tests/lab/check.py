@@ -41,6 +41,8 @@ from tests.lib.words import shown
 
 OUTPUT = harness.ROOT / "build" / "lab"
 KNOWN_GOOD = pathlib.Path(__file__).resolve().parent / "fixtures" / "one_client.py"
+UNIT = pathlib.Path(__file__).resolve().parent / "unit"
+WITH_UNITS = ("-f", "unit.mk")  # for make
 NOMINAL = 0.6  # seconds that the first conversation with it takes on the machine PATIENCE is for
 DEADLINE = 60.0  # seconds for a conversation and its second run, before they are scaled
 TEST_DEADLINE = 300.0  # for the black-box tests of one file, or name
@@ -139,6 +141,18 @@ def lay_out(work: Work, tree: pathlib.Path) -> None:
     for name, stubs in skeleton.sources(work.program, -1).items():
         path = work.folder / name  # a file that is not there is one that is not written
         lay(tree / name, path.read_bytes() if path.exists() else stubs.encode())
+    lay_units(tree)
+
+
+def units(program: str) -> list[str]:
+    """The programs that checks of this track run, beside the student's."""
+    return [name.removeprefix("unit/") for checkpoint in checkpoints.track(program)
+            for name in checkpoint.checks if name.startswith("unit/")]
+
+
+def lay_units(tree: pathlib.Path) -> None:
+    for path in sorted(UNIT.iterdir()):
+        lay(tree / ("unit" if path.suffix == ".cc" else "") / path.name, path.read_bytes())
 
 
 def folder_of(sanitizers: str) -> str:
@@ -154,7 +168,8 @@ def build(work: Work, tree: pathlib.Path | None = None, plain: bool = True) -> T
     tree = tree or OUTPUT / work.key
     lay_out(work, tree)
     jobs, with_sanitizers = f"-j{os.cpu_count() or 1}", f"build/{folder_of(SAN)}"
-    trees.make(tree, jobs, "CXX=g++", f"SAN={SAN}", f"{with_sanitizers}/{work.program}")
+    trees.make(tree, jobs, *WITH_UNITS, "CXX=g++", f"SAN={SAN}",
+               *(f"{with_sanitizers}/{name}" for name in (work.program, *units(work.program))))
     if plain:
         trees.make(tree, jobs, "CXX=g++", f"build/{work.program}")
     return Target(program=work.program, folder=str(tree / with_sanitizers))

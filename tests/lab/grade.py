@@ -66,15 +66,16 @@ def lay_out(work: Work, tree: pathlib.Path) -> None:
         except (OSError, sandbox.Refused) as why:
             raise trees.Failure(f"{work.program} does not compile:\nerror: {why}") from None
         (tree / name).write_bytes(contents)
+    check.lay_units(tree)
 
 
-def compiled(work: Work, box: Box, tree: pathlib.Path, sanitizers: str) -> pathlib.Path:
+def compiled(name: str, box: Box, tree: pathlib.Path, sanitizers: str) -> pathlib.Path:
     """The program, made in that tree, in the sandbox."""
-    made = pathlib.Path("build", check.folder_of(sanitizers), work.program)
-    status, said = box.run(["make", "-s", "CXX=g++", f"SAN={sanitizers}", str(made)], tree,
-                           sandbox.BUILD)
+    made = pathlib.Path("build", check.folder_of(sanitizers), name)
+    status, said = box.run(["make", "-s", *check.WITH_UNITS, "CXX=g++", f"SAN={sanitizers}",
+                            str(made)], tree, sandbox.BUILD)
     if status or (tree / made).is_symlink():
-        raise trees.Failure(f"{work.program} does not compile:\n{said}")
+        raise trees.Failure(f"{name} does not compile:\n{said}")
     return tree / made
 
 
@@ -84,12 +85,14 @@ def build(work: Work, box: Box, room: pathlib.Path) -> Target:
     tree, launchers = room / "tree", room / "launchers"
     lay_out(work, tree)
     box.own(tree)
-    for variant, sanitizers in VARIANTS.items():
-        folder = launchers / check.folder_of(sanitizers)
-        program, launcher = room / variant / work.program, folder / work.program
+    names = [("plain", work.program), *(("sanitized", name) for name in
+                                        (work.program, *check.units(work.program)))]
+    for variant, name in names:
+        folder = launchers / check.folder_of(VARIANTS[variant])
+        program, launcher = room / variant / name, folder / name
         for path in (program, launcher):
             path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(compiled(work, box, tree, sanitizers), program)
+        shutil.copy(compiled(name, box, tree, VARIANTS[variant]), program)
         launcher.write_text(box.launcher(program), encoding="utf-8")
         for path in (program, launcher):
             path.chmod(0o755)

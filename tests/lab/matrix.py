@@ -38,7 +38,8 @@ def build(program: str, until: int, quick: bool) -> Target:
     work, tree = check.Work(folder=folder / "mine", program=program), folder / "tree"
     if quick:
         check.lay_out(work, tree)
-        trees.make(tree, "CXX=g++", f"build/{program}")
+        trees.make(tree, *check.WITH_UNITS, "CXX=g++",
+                   *(f"build/{name}" for name in (program, *check.units(program))))
         target = Target(program=program, folder=str(tree / "build"))
     else:
         target = check.build(work, tree, plain=True)
@@ -100,6 +101,9 @@ def broken(name: str) -> str:
     where = checkpoint_of(patch.patch)
     folder = test_broken.build(patch)
     trees.make(patch.tree, "CXX=g++", f"build/{patch.stage}")  # for what is measured
+    check.lay_units(patch.tree)
+    trees.make(patch.tree, *check.WITH_UNITS, "CXX=g++", f"SAN={check.SAN}",
+               *(f"build/{check.folder_of(check.SAN)}/{name}" for name in check.units(patch.stage)))
     track = checkpoints.track(patch.stage)
     at = [c.id for c in track].index(where)
     target = Target(program=patch.stage, folder=str(folder))

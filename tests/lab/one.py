@@ -7,8 +7,8 @@
     --to 5      the descriptor that gets the Outcome, as JSON, and nothing else (1: stdout)
 
 A check is a conversation (steps/3, conv/idle, lab/accepts), a black-box test or a file of them
-(test_text.py, test_text.py::test_echo_mode), or a conversation whose system calls are counted
-(calls/rearm_mod).
+(test_text.py, test_text.py::test_echo_mode), a conversation whose system calls are counted
+(calls/rearm_mod), or a program that calls a function of the student's (unit/handlers).
 
 What fails is run again. If it passes then, it is unstable. If not, the replay ends with the system
 calls of the step that went wrong, where these may be looked at.
@@ -29,6 +29,7 @@ import select
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -49,6 +50,7 @@ FOLDERS = {
 }
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PATIENCE = 2.5  # seconds for one answer, before they are scaled; twice as long, what comes is slow
+UNIT_PATIENCE = 15.0  # for a program that calls a function of the student's
 TEST_PATIENCE = 60.0  # for one black-box test
 FILE_SIZE, MEMORY, DESCRIPTORS = 64 << 20, 1 << 30, 4096
 SANITIZER = re.compile(rb"__(?:a|hwa|m|t)san_init")
@@ -199,6 +201,7 @@ class Played:
     fault: conv.Observation | None = None
     ended: str = ""  # how that step's client was left by the server
     message: str = ""  # what is wrong; empty: nothing
+    died: str = ""  # how, unasked: what a sanitizer said of it, or a signal, or a status
     printed: str = ""
     stderr: str = ""
 
@@ -290,11 +293,12 @@ def look(server: harness.Server, played: Played, allowed: float, patience: float
         played.message = message_of(played, allowed)
         played.message = ending(server, 2 * allowed, played.message)
     elif not player.exited or played.fault:
-        report, died = reported(server.stderr()), f"it {how_it_ended(status)}"
+        report = reported(server.stderr())
+        played.died = report or f"it {how_it_ended(status)}"
         if status in (0, -signal.SIGTERM) and not report:
-            played.message = f"{died} too early: {message_of(played, allowed)}"
+            played.message = f"{played.died} too early: {message_of(played, allowed)}"
         else:
-            played.message = f"it crashes: {report or died}"
+            played.message = f"it crashes: {played.died}"
     played.stderr = server.stderr()
 
 
@@ -370,8 +374,9 @@ def block(title: str, lines: list[str]) -> list[str]:
 
 
 def traced(played: Played, target: Target, patience: float) -> list[str]:
-    """The system calls since a client did something for the last time. The conversation is played
-    once more for it: a server under strace is slow, and its timing another one."""
+    """The system calls since a client did something for the last time; of a server that had died
+    before, its last ones. The conversation is played once more for it: a server under strace is
+    slow, and its timing another one."""
     if why := harness.why_no_tracing():
         return ["     " + words.shown(f"no system calls: {why}")]
     steps = played.conversation.steps[:played.number]
@@ -384,10 +389,14 @@ def traced(played: Played, target: Target, patience: float) -> list[str]:
         return ["     " + words.shown(f"no system calls: {str(why).splitlines()[0][:100]}")]
     acts = [i for i, step in enumerate(steps, 1) if step.verb in ACTS]
     since = acts[-1] if acts else 1
+    while played.died and since > 1 and not any(part.lines() for part in trace.steps[since - 1:]):
+        since -= 1
     explained = [map(words.shown, line) for part in trace.steps[since - 1:]
                  for line in part.lines()]
     lines = [f"{text:50} {gloss}".rstrip() for text, gloss in explained]
-    if trace.steps and (rests := trace.steps[-1].rests) and not spins:
+    if played.died:
+        lines.append(words.shown(f"and then: {played.died}"))
+    elif trace.steps and (rests := trace.steps[-1].rests) and not spins:
         lines.append(words.shown(f"it waits in {rests}"))
     return block(f"its system calls since step {since}:", lines or [words.shown("none")])
 
@@ -436,6 +445,22 @@ def check_calls(check: str, target: Target, scale: float, _again: bool) -> Look:
     lines = [line for number, part in enumerate(trace.steps, 1) for line in
              [f"{number:4} {part.step.text}", *(f"       {text}" for text, _ in part.lines())]]
     return Look(Outcome(check, record.FAILED, "; ".join(faults), lines), check)
+
+
+def check_unit(check: str, _target: Target, scale: float, _again: bool) -> Look:
+    """It says what is wrong, and ends."""
+    try:
+        done = subprocess.run([harness.binary(check.removeprefix("unit/"))], text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                              errors="replace", timeout=UNIT_PATIENCE * scale)
+    except subprocess.TimeoutExpired:
+        return Look(Outcome(check, record.FAILED, "it hangs"), check)
+    if done.returncode == 0:
+        return Look(Outcome(check, record.PASSED))
+    crash = reported(done.stderr) or ("" if done.returncode == 1 else how_it_ended(done.returncode))
+    message = f"it crashes: {crash}" if crash else (done.stderr.splitlines() or ["it fails"])[-1]
+    lines = block("it printed, on stderr:", without_memory(done.stderr).splitlines())
+    return Look(Outcome(check, record.FAILED, message, lines), check)
 
 
 class Reporter:
@@ -540,8 +565,9 @@ def is_test(check: str) -> bool:
 
 def run(check: str, target: Target, scale: float) -> Outcome:
     began = time.monotonic()
-    look_at = (check_test if is_test(check) else
-               check_calls if check.startswith("calls/") else check_conversation)
+    kinds = {"calls": check_calls, "unit": check_unit}
+    look_at = check_test if is_test(check) else kinds.get(check.partition("/")[0],
+                                                          check_conversation)
     first = look_at(check, target, scale, False)
     outcome = first.outcome
     if outcome.failed and look_at(first.again, target, scale, True).outcome.failed:

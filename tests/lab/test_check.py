@@ -130,12 +130,17 @@ def test_a_server_may_print_as_much_as_it_likes():
 
 @needs_strace
 def test_the_replay_ends_with_the_system_calls():
-    """Fails where those of another step are shown, or those of a server that spins never end."""
+    """Fails where those of another step are shown, or those of a server that spins never end; and
+    where of one that died between two steps none are shown."""
     replay = check.perform("steps/1", broken("Silent"), IMPATIENT).replay
     start = replay.index("     its system calls since step 2:")
     assert [line.split("  ")[3].strip() for line in replay[start + 1:]] == [
         " epoll_wait(forever) = c1 EPOLLIN".strip(), 'recvfrom(c1) = 6 "hello\\n"',
         "epoll_ctl(MOD, c1, EPOLLIN)", "it waits in epoll_wait(epoll)"]
+    replay = check.perform("steps/1", broken("CrashesBetween"), IMPATIENT).replay
+    start = replay.index("     its system calls since step 2:")
+    assert 'sendto(c1) = 6 "HELLO' in replay[start + 3]
+    assert replay[-1].strip() == "and then: it is killed by SIGSEGV"
     replay = check.perform("steps/1", broken("Spins"), IMPATIENT).replay
     assert re.fullmatch(r" +… the line above, \d{2,} times in all", replay[-1]), replay
 
@@ -494,6 +499,26 @@ def until_it_waits(process: subprocess.Popen) -> str:
     while "waiting for a change" not in said and time.monotonic() < deadline:
         said += process.stdout.readline()
     return said
+
+
+def test_what_the_server_itself_cannot_show_is_checked(tmp_path):
+    """Fails where a reactor that calls a handler where it lies, or one that was taken off, gets its
+    points: no handler of the server's uses what it has captured after it was replaced."""
+    work = check.Work(folder=tmp_path / "mine", program=harness.STAGES[1])
+
+    def judged(right: str, wrong: str) -> record.Outcome:
+        texts = skeleton.sources(work.program, 3)
+        assert any(right in text for text in texts.values())
+        for file, text in texts.items():
+            check.lay(work.folder / file, text.replace(right, wrong).encode())
+        target = check.build(work, tmp_path / "tree", plain=False)
+        return check.perform("unit/handlers", target)
+
+    assert judged("const Handler handler = ", "const Handler handler = ").verdict == record.PASSED
+    said = judged("const Handler handler = ", "const Handler& handler = ").message
+    assert said.startswith("it crashes: AddressSanitizer: heap-use-after-free"), said
+    said = judged(" : event.events & channel.interest;", " : event.events;").message
+    assert said == "two channels take each other off: not exactly one was called"
 
 
 # ---- the process that runs one -------------------------------------------------------------------

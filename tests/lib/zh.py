@@ -208,6 +208,11 @@ FINISHED = {
     "it ends with status {status}": "它以状态 {status} 结束",
     "it is killed by {signal}": "{signal} 终止了它",
     "it crashes: {what}": "崩溃：{what}",
+    "a handler sets the next one: not both were called, in this order":
+        "一个回调设置了下一个回调：两个没有都按次序调用",
+    "two channels take each other off: not exactly one was called":
+        "两个通道互相从树上摘下对方：调用的回调不是正好一个",
+    "it hangs": "卡住了",
     "memory leaks: {what}": "内存泄漏：{what}",
     "at its end: {what}": "结束时：{what}",
     "it does not start: it has not printed {lines} within {seconds} s (is stdout flushed?)":
@@ -232,6 +237,7 @@ FINISHED = {
     "it printed, on stdout:": "它在 stdout 上打印了：",
     "it printed, on stderr:": "它在 stderr 上打印了：",
     "its command line, and what it printed on stderr:": "它的命令行，以及在 stderr 上打印的内容：",
+    "and then: {what}": "然后：{what}",
     "its system calls since step {number}:": "从第 {number} 步起，它的系统调用：",
     "none": "没有",
     "no system calls: {why}": "看不到系统调用：{why}",
