@@ -7,6 +7,7 @@ import filecmp
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -256,6 +257,22 @@ def test_a_server_of_ones_own_beside_a_stage(tmp_path):
         assert re.search(r"line +✓" if not change else r"line +(?!✓)\S.* ✓", said), said
     done = run("make", "-s", "diff", "A=mine", "B=02", **NO_OTHER_MAKE)
     assert done.returncode == 2 and b"DIR=" in done.stderr
+
+
+def test_a_stage_4_of_ones_own(tmp_path):
+    """Catches one that links evhttp's programs, which lie beside it, or nothing of libevent's; and
+    one that takes the tree's header for that in the folder."""
+    mine = tmp_path / "04_bufferevent_http"
+    shutil.copytree(harness.ROOT / mine.name, mine)
+    server = (mine / "server.cc").read_text(encoding="utf-8")
+    (mine / "mine.h").write_text("constexpr int kAcceptsAtOnce = 1;\n", encoding="utf-8")
+    (mine / "server.cc").write_text(server.replace(
+        "\nnamespace {", f'\n#include "{mine.name}/mine.h"\nnamespace {{', 1).replace(
+        "== kAcceptsPerEvent", "== kAcceptsAtOnce"), encoding="utf-8")
+    done = run("make", "-s", "diff", "A=mine", "B=04", f"DIR={mine}", "CONV=line", **NO_OTHER_MAKE)
+    said = done.stdout.decode()
+    assert done.returncode == 0, said + done.stderr.decode()
+    assert "changed  on_acceptable" in said and re.search(r"line +✓", said), said
 
 
 # ---- what is missing, and who may install it -----------------------------------------------------
