@@ -33,7 +33,7 @@ MIB = 1 << 20
 LARGEST = 256 << 10  # bytes of one file that is handed in
 OUTPUT = 1 * MIB  # bytes that are read of what a compiler says
 # What a program that is checked may be told by its environment.
-TOLD = ("UBSAN_OPTIONS", "TSAN_OPTIONS", "EVENT_NOEPOLL", "EVENT_NOPOLL")
+TOLD = ("UBSAN_OPTIONS", "TSAN_OPTIONS", "EVENT_NOEPOLL", "EVENT_NOPOLL", "EVENT_SHOW_METHOD")
 BWRAP = ("bwrap", "--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000",
          "--cap-drop", "ALL", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
          "--unshare-cgroup-try", "--die-with-parent", "--new-session",

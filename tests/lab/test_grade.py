@@ -12,6 +12,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -395,6 +396,15 @@ def test_what_is_missing_is_not_the_solution(handed_in, out):
         text = (tree / name).read_text(encoding="utf-8")
         assert text == (unwritten if name.startswith("common/") else skeleton.reference(name))
         assert "To write" in unwritten
+
+
+def test_a_server_is_told_what_a_test_tells_it():
+    """Fails where a black-box test starts a server with a variable that does not reach it in the
+    sandbox: the finished stage 3 got 60 points for that."""
+    tests = "".join(path.read_text(encoding="utf-8")
+                    for path in (harness.ROOT / "tests/blackbox").glob("test_*.py"))
+    told = set(re.findall(r'"(\w+)": ', "".join(re.findall(r"launch\(.*env=\{(.*?)\}", tests))))
+    assert told and told <= set(sandbox.TOLD)
 
 
 def test_only_plain_files_are_taken(handed_in, out):
