@@ -60,6 +60,14 @@ def pytest_generate_tests(metafunc):
                              scope="session")
 
 
+def pytest_collection_modifyitems(config, items):
+    """What others do is not asked, either, where a test names the programs that it is for."""
+    others = {*harness.STAGES, "evhttp_server"} - set(chosen_stages(config))
+    if len(others) > 1:
+        items[:] = [item for item in items if getattr(item, "callspec", None) is None
+                    or item.callspec.params.get("name") not in others]
+
+
 class TestedServer(harness.Server):
     """A server that knows whether the test meant it to end."""
 
