@@ -2,50 +2,33 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
-#include <utility>
 
-namespace {
-
-Block allocate(std::size_t size) {
+Block BufferPool::allocate(std::size_t size) {
   Block block(static_cast<char*>(std::malloc(size)));
   if (!block) throw std::bad_alloc();
   return block;
 }
 
-}  // namespace
-
-Block BufferPool::take(std::size_t size) {
-  std::vector<Block>& blocks = spare(size);
-  if (blocks.empty()) return allocate(size);
-  Block block = std::move(blocks.back());
-  blocks.pop_back();
-  return block;
-}
-
-void BufferPool::give(Block block, std::size_t size) {
-  std::vector<Block>& blocks = spare(size);
-  if (blocks.size() * size < kSpareBytes) blocks.push_back(std::move(block));
-}
-
 void Buffer::make_room(std::size_t least) {
   const std::size_t needed = size() + least;
-  if (needed <= BufferPool::kBlockSize) {
-    move_to(needed <= BufferPool::kSmallSize ? BufferPool::kSmallSize : BufferPool::kBlockSize);
-  } else if (needed > capacity_) {
-    // Doubling keeps appending linear; an exact first size keeps a large answer from costing twice.
-    move_to(std::max(needed, empty() ? needed : 2 * std::size_t{capacity_}));
-  } else {
-    move_to(capacity_);
-  }
+  if (needed > BufferPool::kBlockSize) return grow(needed);
+  const std::size_t usual =
+      needed <= BufferPool::kSmallSize ? BufferPool::kSmallSize : BufferPool::kBlockSize;
+  if (block_) return move_to(usual);
+  block_ = pool_->take(usual);  // by far the most frequent: a message begins
+  capacity_ = static_cast<std::uint32_t>(usual);
+}
+
+// Doubling keeps appending linear; an exact first size keeps a large answer from costing twice.
+void Buffer::grow(std::size_t needed) {
+  if (needed <= capacity_) return move_to(capacity_);
+  move_to(std::max(needed, empty() ? needed : 2 * std::size_t{capacity_}));
 }
 
 // The bytes, in a block of that capacity, from its start.
 void Buffer::move_to(std::size_t capacity) {
   const std::size_t count = size();
-  if (capacity_ == 0 && BufferPool::has(capacity)) {
-    block_ = pool_->take(capacity);  // by far the most frequent: a message begins
-  } else if (capacity == capacity_) {
+  if (capacity == capacity_) {
     std::memmove(block_.get(), block_.get() + begin_, count);
   } else if (capacity > capacity_ && begin_ == 0 && capacity_ > BufferPool::kBlockSize) {
     // A large block is a mapping of its own in glibc: realloc moves its pages (mremap(2)), not its
@@ -54,10 +37,11 @@ void Buffer::move_to(std::size_t capacity) {
     if (grown == nullptr) throw std::bad_alloc();
     block_.reset(grown);
   } else {
-    Block fresh = BufferPool::has(capacity) ? pool_->take(capacity) : allocate(capacity);
-    if (count != 0) std::memcpy(fresh.get(), block_.get() + begin_, count);
-    clear();
-    block_ = std::move(fresh);
+    Buffer fresh(*pool_);
+    fresh.block_ = pool_->take(capacity);
+    fresh.capacity_ = static_cast<std::uint32_t>(capacity);
+    fresh.append(view());
+    swap(fresh);
   }
   capacity_ = static_cast<std::uint32_t>(capacity);
   begin_ = 0;
@@ -70,15 +54,12 @@ void Buffer::append(std::string_view bytes) {
   commit(bytes.size());
 }
 
-void Buffer::consume(std::size_t count) {
-  begin_ += static_cast<std::uint32_t>(count);
-  if (empty()) {
-    clear();
-  } else if (capacity_ > BufferPool::kBlockSize && size() <= BufferPool::kBlockSize) {
-    Buffer smaller(*pool_);  // a megabyte is not kept for the few bytes behind a message
-    smaller.append(view());
-    swap(smaller);
-  }
+// A megabyte is not kept for the few bytes behind a message.
+void Buffer::shrink() {
+  if (size() > BufferPool::kBlockSize) return;
+  Buffer smaller(*pool_);
+  smaller.append(view());
+  swap(smaller);
 }
 
 void Buffer::erase(std::size_t from, std::size_t count) {
@@ -89,9 +70,8 @@ void Buffer::erase(std::size_t from, std::size_t count) {
   if (empty()) clear();
 }
 
-void Buffer::clear() {
-  if (BufferPool::has(capacity_)) pool_->give(std::move(block_), capacity_);
-  block_.reset();
+void Buffer::give_back() {
+  pool_->give(std::move(block_), capacity_);
   capacity_ = begin_ = end_ = 0;
 }
 

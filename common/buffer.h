@@ -13,14 +13,46 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <span>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 struct FreeBlock {
   void operator()(char* block) const { std::free(block); }
 };
 using Block = std::unique_ptr<char, FreeBlock>;
+
+// Blocks of one size that wait to be used again. Each holds the next one in its own first bytes:
+// the list needs no memory of its own, and a block that comes or goes costs a few instructions. The
+// block used last goes first: it is the one that the CPU's caches most likely still hold.
+class SpareBlocks {
+ public:
+  SpareBlocks() = default;
+  SpareBlocks(const SpareBlocks&) = delete;
+  SpareBlocks& operator=(const SpareBlocks&) = delete;
+  ~SpareBlocks() {
+    while (!empty()) pop();
+  }
+
+  bool empty() const { return first_ == nullptr; }
+  std::size_t count() const { return count_; }
+  void push(Block block) {
+    std::construct_at(reinterpret_cast<Block*>(block.get()), std::move(first_));
+    first_ = std::move(block);
+    ++count_;
+  }
+  Block pop() {
+    Block block = std::move(first_);
+    first_ = std::move(*std::launder(reinterpret_cast<Block*>(block.get())));
+    --count_;
+    return block;
+  }
+
+ private:
+  Block first_;
+  std::size_t count_ = 0;
+};
 
 // The spare blocks of one loop, of two sizes. Not shared between threads. Must outlive its Buffers.
 class BufferPool {
@@ -29,14 +61,22 @@ class BufferPool {
   static constexpr std::size_t kBlockSize = 16 * 1024;  // what is read at once, and much output
   static constexpr std::size_t kSpareBytes = 1024 * 1024;  // of each size; the rest goes to malloc
 
-  static constexpr bool has(std::size_t size) { return size == kSmallSize || size == kBlockSize; }
-  Block take(std::size_t size);
-  void give(Block block, std::size_t size);
+  // Of any size: others than the two come from malloc, and go back to it.
+  Block take(std::size_t size) {
+    SpareBlocks& blocks = spare(size);
+    return has(size) && !blocks.empty() ? blocks.pop() : allocate(size);
+  }
+  void give(Block block, std::size_t size) {
+    SpareBlocks& blocks = spare(size);
+    if (has(size) && blocks.count() * size < kSpareBytes) blocks.push(std::move(block));
+  }
 
  private:
-  std::vector<Block>& spare(std::size_t size) { return size == kSmallSize ? small_ : large_; }
+  static constexpr bool has(std::size_t size) { return size == kSmallSize || size == kBlockSize; }
+  static Block allocate(std::size_t size);
+  SpareBlocks& spare(std::size_t size) { return size == kSmallSize ? small_ : large_; }
 
-  std::vector<Block> small_, large_;
+  SpareBlocks small_, large_;
 };
 
 class Buffer {
@@ -59,14 +99,26 @@ class Buffer {
   void commit(std::size_t count) { end_ += static_cast<std::uint32_t>(count); }
   void append(std::string_view bytes);
 
-  void consume(std::size_t count);                  // from the front
+  void consume(std::size_t count) {  // from the front
+    begin_ += static_cast<std::uint32_t>(count);
+    if (empty()) {
+      clear();
+    } else if (capacity_ > BufferPool::kBlockSize) {
+      shrink();
+    }
+  }
   void erase(std::size_t from, std::size_t count);  // from the middle: the tail moves down
-  void clear();
+  void clear() {
+    if (block_) give_back();
+  }
   void swap(Buffer& other) noexcept;
 
  private:
   void make_room(std::size_t least);
+  void grow(std::size_t needed);
   void move_to(std::size_t capacity);
+  void shrink();
+  void give_back();
 
   BufferPool* pool_;
   Block block_;

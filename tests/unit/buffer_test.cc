@@ -2,6 +2,10 @@
 
 #include "common/buffer.h"
 
+#include <algorithm>
+#include <cstring>
+#include <set>
+
 #include "tests/unit/support.h"
 
 namespace {
@@ -149,6 +153,28 @@ TEST(BufferPool, UsesABlockAgain) {
   Buffer next(pool);
   next.append("y");
   EXPECT_EQ(next.view().data(), block);
+}
+
+// Fails where the list of spare blocks loses one, hands one out twice, or counts wrong.
+TEST(BufferPool, HandsOutEachSpareBlockOnce) {
+  BufferPool pool;
+  for (const std::size_t size : {BufferPool::kSmallSize, BufferPool::kBlockSize}) {
+    std::vector<Block> blocks(10);
+    std::set<const char*> first;
+    for (int round = 0; round < 3; ++round) {
+      std::set<const char*> taken;
+      for (Block& block : blocks) {
+        block = pool.take(size);
+        taken.insert(block.get());
+        std::memset(block.get(), 0xff, size);  // a user writes where the list stood
+      }
+      if (round == 0) first = taken;
+      EXPECT_EQ(taken, first);
+      EXPECT_EQ(taken.size(), blocks.size());
+      std::ranges::rotate(blocks, blocks.begin() + 3);
+      for (Block& block : blocks) pool.give(std::move(block), size);
+    }
+  }
 }
 
 // A block of another size must never be handed out as one of the usual size: the next user would
