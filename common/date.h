@@ -8,9 +8,14 @@
 class Date {
  public:
   // "Date: Thu, 01 Jan 1970 00:00:00 GMT" and CRLF. Valid until the next call.
-  std::string_view line();
+  std::string_view line() {
+    if (const std::time_t now = std::time(nullptr); now != second_) format(now);
+    return {text_.data(), 37};
+  }
 
  private:
+  void format(std::time_t now);
+
   std::time_t second_ = -1;
   std::array<char, 40> text_{};
 };

@@ -45,14 +45,18 @@ ParseResult HttpSession::read_head(Buffer& out, bool last) {
   to_come_ = static_cast<std::uint32_t>(length);
   if (parser_.chunked()) chunks_ = ChunkedDecoder(context_.app.max_body, parser_.field_bytes());
   if (!parser_.expects() || (length == 0 && !parser_.chunked())) return head;
-  // The client waits for a word before it sends the body: the final one if there is no use for the
-  // body, and none at all if the body is already on its way.
+  return meet_expectation(out, last);
+}
+
+// The client waits for a word before it sends the body: the final one if there is no use for the
+// body, and none at all if the body is already on its way.
+ParseResult HttpSession::meet_expectation(Buffer& out, bool last) {
   const std::optional<Response> refused =
       parser_.expects_unknown() ? error_response(417)
                                 : refuse_unread(parser_.request(in_.view()), context_.app);
   if (refused) {
     const bool nothing_behind =
-        in_.size() == head_ || (!parser_.chunked() && in_.size() <= head_ + length);
+        in_.size() == head_ || (!parser_.chunked() && in_.size() <= head_ + to_come_);
     // What closes does not wait for a body that is only going to be dropped.
     const bool close = !parser_.keep_alive() || (last && nothing_behind);
     say(out, *refused, close);
@@ -64,7 +68,7 @@ ParseResult HttpSession::read_head(Buffer& out, bool last) {
   } else if (in_.size() == head_) {
     out.append("HTTP/1.1 100 Continue\r\n\r\n");
   }
-  return head;
+  return {ParseResult::kComplete};
 }
 
 ParseResult HttpSession::read_body() {

@@ -21,6 +21,7 @@ class HttpSession : public Session {
   inline ParseResult read_head(Buffer& out, bool last);
   inline ParseResult read_body();
   ParseResult read_chunks();
+  ParseResult meet_expectation(Buffer& out, bool last);
 
   inline void answer(Buffer& out, bool last);
   void say(Buffer& out, const Response& response, bool close);

@@ -152,37 +152,45 @@ bool is_server_wide(const Request& request) {
   return request.method == Method::options && request.path == "*";
 }
 
-Response not_allowed(std::string_view allow) {
-  Response response = error_response(405);
-  response.more = allow;
-  return response;
-}
-
-// `route`: of the request's path, or nullptr.
-std::optional<Response> refuse(const Request& request, const Route* route, const App& app) {
-  if (request.method == Method::unknown) return error_response(501);
+// Why the request is not wanted, 501, 401, 404 or 405; 0 if it is. `route`: of its path, or
+// nullptr.
+int refusal(const Request& request, const Route* route, const App& app) {
+  if (request.method == Method::unknown) return 501;
   const bool open = route != nullptr && route->path == "/hello";
   if (!app.credentials.empty() && !open && !authorized(request.authorization, app.credentials)) {
-    Response response = error_response(401);
-    response.more = "WWW-Authenticate: Basic realm=\"reactor lab\", charset=\"UTF-8\"\r\n";
-    return response;
+    return 401;
   }
-  if (request.method == Method::connect) return not_allowed(kAllow);
-  if (is_server_wide(request)) return std::nullopt;
-  if (route == nullptr) return error_response(404);
-  if (handler_of(*route, request.method) == nullptr) return not_allowed(route->allow);
-  return std::nullopt;
+  if (request.method == Method::connect) return 405;
+  if (is_server_wide(request)) return 0;
+  if (route == nullptr) return 404;
+  return handler_of(*route, request.method) == nullptr ? 405 : 0;
+}
+
+// The answer that says so. Built here alone: a request that is wanted does not pay for it.
+Response refused(int status, const Request& request, const Route* route) {
+  Response response = error_response(status);
+  if (status == 401) {
+    response.more = "WWW-Authenticate: Basic realm=\"reactor lab\", charset=\"UTF-8\"\r\n";
+  } else if (status == 405) {
+    const bool nowhere = route == nullptr || request.method == Method::connect;
+    response.more = nowhere ? kAllow : route->allow;
+  }
+  return response;
 }
 
 }  // namespace
 
 std::optional<Response> refuse_unread(const Request& request, const App& app) {
-  return refuse(request, find_route(request.path), app);
+  const Route* route = find_route(request.path);
+  const int status = refusal(request, route, app);
+  if (status == 0) return std::nullopt;
+  return refused(status, request, route);
 }
 
 Response respond(const Request& request, Context& context) {
   const Route* route = find_route(request.path);
-  if (const auto refused = refuse(request, route, context.app)) return *refused;
+  const int status = refusal(request, route, context.app);
+  if (status != 0) return refused(status, request, route);
   if (is_server_wide(request)) return {.status = 204, .more = kAllow};
   return handler_of(*route, request.method)(request, context);
 }
