@@ -4,8 +4,10 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <type_traits>
 
 constexpr char ascii_upper(char c) {
   return static_cast<char>(c - ((static_cast<unsigned char>(c - 'a') < 26) ? 'a' - 'A' : 0));
@@ -34,16 +36,30 @@ constexpr int hex_value(char c) {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-// `lower` is written in lower case: letters, digits and '-' only; `text` holds no control
-// characters. Setting bit 5 makes a letter lower case and, but for controls, turns nothing else
-// into one of these.
+// The bytes at `text` as one number, in lower case where they are letters. Setting bit 5 makes a
+// letter lower case and, but for controls, turns nothing else into a letter, a digit or '-'.
+template <typename Word>
+Word lower_word(const char* text) {
+  Word word;
+  std::memcpy(&word, text, sizeof(word));
+  return word | static_cast<Word>(0x2020202020202020U);
+}
+
+// `lower` is written in lower case: letters, digits and '-' only, 4 or more; `text` holds no
+// control characters. A word at a time; the last one ends where the text ends and may overlap the
+// one before it, so that no byte is left to be compared alone.
 template <std::size_t N>
 bool equals_ignoring_case(std::string_view text, const char (&lower)[N]) {
-  if (text.size() != N - 1) return false;
-  std::array<char, N - 1> copy;  // of a fixed size: compared in words, not character by character
-  std::memcpy(copy.data(), text.data(), copy.size());
-  for (char& c : copy) c = static_cast<char>(c | 0x20);
-  return std::memcmp(copy.data(), lower, copy.size()) == 0;
+  constexpr std::size_t kSize = N - 1;
+  using Word = std::conditional_t<(kSize < sizeof(std::uint64_t)), std::uint32_t, std::uint64_t>;
+  static_assert(kSize >= sizeof(Word));
+  constexpr std::size_t kLast = kSize - sizeof(Word);
+  if (text.size() != kSize) return false;
+  Word different = lower_word<Word>(text.data() + kLast) ^ lower_word<Word>(lower + kLast);
+  for (std::size_t at = 0; at < kLast; at += sizeof(Word)) {
+    different |= lower_word<Word>(text.data() + at) ^ lower_word<Word>(lower + at);
+  }
+  return different == 0;
 }
 
 constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }

@@ -105,6 +105,33 @@ TEST(Ascii, EqualsIgnoringCase) {
   EXPECT_FALSE(equals_ignoring_case("", "close"));
 }
 
+// Fails where a word is not compared, or not all of it: sizes of one word, two, and some that
+// overlap.
+TEST(Ascii, EqualsIgnoringCaseLooksAtEachByte) {
+  const auto all = [](const auto& lower) {
+    const std::string name(lower);
+    for (std::size_t at = 0; at < name.size(); ++at) {
+      std::string other = name;
+      other[at] = naive_upper(other[at]);
+      EXPECT_TRUE(equals_ignoring_case(other, lower)) << other;
+      for (int value = ' '; value < 256; ++value) {
+        other[at] = static_cast<char>(value);
+        const bool same = (value >= 'A' && value <= 'Z' ? value + 32 : value) ==
+                          static_cast<unsigned char>(name[at]);
+        ASSERT_EQ(equals_ignoring_case(other, lower), same) << other;
+      }
+    }
+  };
+  all("host");
+  all("close");
+  all("chunked");
+  all("http-2-x");
+  all("keep-alive");
+  all("authorization");
+  all("0123456789abcdef");
+  all("transfer-encoding");
+}
+
 TEST(Ascii, TrimTakesSpacesAndTabsOnly) {
   EXPECT_EQ(trim(" \t a b\t "), "a b");
   EXPECT_EQ(trim("\va"), "\va");
