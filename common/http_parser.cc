@@ -4,14 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <utility>
 
 #include "common/ascii.h"
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+#include "common/scan.h"
 
 namespace {
 
@@ -40,12 +36,35 @@ constexpr std::array<std::uint8_t, 256> kClasses = make_classes();
 
 bool is(std::uint8_t kind, char c) { return (kClasses[static_cast<unsigned char>(c)] & kind) != 0; }
 
+// What steps can count. Most of a head is printable; in a line stands no control but the tab; names
+// and hosts are words, most of them.
+constexpr auto kPrintable = [](auto step) { return step.within(' ', '~'); };
+constexpr auto kInLine = [](auto step) {
+  return ~(step.within(0, 0x1f) | step.is(0x7f)) | step.is('\t');
+};
+constexpr auto kInTarget = [](auto step) { return step.within('!', '~') & ~step.is('#'); };
+constexpr auto kWord = [](auto step) {
+  return step.lower().within('a', 'z') | (step.within('-', '9') & ~step.is('/'));
+};
+
 // How many characters of that kind stand at `text`. No end is checked: what is scanned is part of a
 // line, behind which stand blanks or a CR, and those are of no kind.
 std::size_t span_of(std::uint8_t kind, const char* text) {
   const char* at = text;
   while (is(kind, *at)) ++at;
   return static_cast<std::size_t>(at - text);
+}
+
+// The same for names and hosts: words most of the time, and those are taken a step at a time. What
+// a step cannot answer (a long name, a character that is seldom in one) is left to the table.
+inline std::size_t word_span_of(std::uint8_t kind, std::string_view message, const char* text) {
+  std::size_t size = 0;
+  if (text + Step::kBytes <= message.data() + message.size()) {
+    const auto gaps = Step::gaps(kWord(Step(text)));
+    size = gaps != 0 ? Step::first(gaps) : Step::kBytes;
+    if (text[size] == ':') return size;
+  }
+  return size + span_of(kind, text + size);
 }
 
 std::size_t skip_escapes(std::uint8_t kind, const char* text, std::size_t size) {
@@ -61,8 +80,6 @@ inline std::size_t escaped_span_of(std::uint8_t kind, const char* text) {
   const std::size_t size = span_of(kind, text);
   return text[size] == '%' ? skip_escapes(kind, text, size) : size;
 }
-
-bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
 
 // ---- lines ------------------------------------------------------------------------------------
 
@@ -83,11 +100,20 @@ inline ParseResult find_line_end(std::string_view text, std::size_t window, std:
   return seen.size() < window ? ParseResult{} : refused(too_long);
 }
 
+// A tab, or a byte of UTF-8, has stopped the first search. Out of line: most heads have none.
+[[gnu::noinline]] std::size_t find_unusual_end(std::string_view seen, std::size_t from) {
+  return skip(kInLine, seen, from);
+}
+
+inline bool is_crlf(std::string_view text, std::size_t at) {
+  return at + 1 < text.size() && text[at] == '\r' && text[at + 1] == '\n';
+}
+
 // ---- values -----------------------------------------------------------------------------------
 
 // What stands between the brackets of a host: an IPv6 address, or one of a kind still to come: "v",
 // a hexadecimal version, ".", its text (RFC 3986, 3.2.2).
-bool valid_address(std::string_view text) {
+[[gnu::noinline]] bool valid_address(std::string_view text) {
   if (text.starts_with('v') || text.starts_with('V')) {
     const std::size_t dot = text.find('.');
     if (dot == std::string_view::npos || dot == 1 || dot + 1 == text.size()) return false;
@@ -104,17 +130,18 @@ bool valid_address(std::string_view text) {
 
 // The size of the host that `value` begins with: an address in brackets, or a name with %XX
 // escapes.
-std::size_t host_size(std::string_view value) {
+std::size_t host_size(std::string_view message, std::string_view value) {
   if (value.starts_with('[')) {
     const std::size_t end = value.find(']');
     return end != std::string_view::npos && valid_address(value.substr(1, end - 1)) ? end + 1 : 0;
   }
-  return escaped_span_of(kHost, value.data());
+  const std::size_t size = word_span_of(kHost, message, value.data());
+  return value.data()[size] == '%' ? skip_escapes(kHost, value.data(), size) : size;
 }
 
 // uri-host [ ":" port ] (RFC 9110, section 7.2). Empty is allowed: a target without an authority.
-inline bool valid_host(std::string_view value) {
-  const std::size_t host = host_size(value);
+inline bool valid_host(std::string_view message, std::string_view value) {
+  const std::size_t host = host_size(message, value);
   if (host == value.size()) return true;
   if (host == 0 || value[host] != ':') return false;
   return host + 1 + span_of(kDigit, value.data() + host + 1) == value.size();
@@ -144,101 +171,91 @@ constexpr std::size_t kMaxRequestLine = HttpParser::kMaxTarget + 128;
 
 }  // namespace
 
-std::size_t find_control_portable(std::string_view text, std::size_t from) {
-  while (from < text.size() && !is_control(text[from])) ++from;
-  return from;
-}
-
-#ifdef __SSE2__
-namespace {
-
-// A bit for each of 16 bytes that is a control: as unsigned bytes, min(b, 0x1f) == b finds
-// everything up to 0x1f; tab is taken out of that, DEL is added.
-unsigned control_mask(const char* at) {
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-  const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
-  const __m128i no_tab = _mm_andnot_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t')), low);
-  const __m128i bad = _mm_or_si128(no_tab, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)));
-  return static_cast<unsigned>(_mm_movemask_epi8(bad));
-}
-
-}  // namespace
-
 std::size_t find_control(std::string_view text, std::size_t from) {
-  const char* const data = text.data();
-  for (; from + 16 <= text.size(); from += 16) {
-    const unsigned mask = control_mask(data + from);
-    if (mask != 0) return from + static_cast<std::size_t>(std::countr_zero(mask));
-  }
-  if (text.size() < 16) return find_control_portable(text, from);
-  // The rest is shorter than a step: take the last 16 bytes and drop those that were looked at.
-  const std::size_t last = text.size() - 16;
-  const unsigned mask = control_mask(data + last) >> (from - last);
-  return mask != 0 ? from + static_cast<std::size_t>(std::countr_zero(mask)) : text.size();
+  const std::size_t at = skip(kPrintable, text, from);
+  return at == text.size() || text[at] == '\r' ? at : skip(kInLine, text, at);
 }
-#else
-std::size_t find_control(std::string_view text, std::size_t from) {
-  return find_control_portable(text, from);
-}
-#endif
 
 // Each line is judged when it is complete, in order, and the limits are windows over the bytes from
 // the message's start: what is refused, and with which status, cannot depend on how bytes were cut.
 ParseResult HttpParser::parse(std::string_view message) {
-  while (fields_ == 0) {
-    const ParseResult found = find_line_end(message, line_ + kMaxRequestLine, looked_, 414);
-    if (found.kind != ParseResult::kComplete) {
-      // A refusal may come before the line is complete, and a HEAD must not get a body even then.
-      if (message.substr(line_).starts_with("HEAD ")) method_ = Method::head;
-      return found;
+  std::string_view seen = message.substr(0, window());
+  for (std::size_t from = looked_;; from = line_) {
+    // One look tells the empty line, and most others are printable to their end: the short
+    // questions are asked first.
+    std::size_t end = is_crlf(seen, from) ? from : skip(kPrintable, seen, from);
+    if (!is_crlf(seen, end)) {
+      if (end < seen.size()) end = find_unusual_end(seen, end);
+      if (!is_crlf(seen, end)) return unfinished(seen, end);
     }
-    const std::string_view line = take_line(message);
-    if (line.empty()) {
-      if (std::exchange(skipped_line_, true)) return refused(400);
+    const std::string_view line(seen.data() + line_, end - line_);
+    line_ = static_cast<std::uint16_t>(end + 2);
+    int status = 0;
+    if (fields_ != 0) {
+      if (line.empty()) break;
+      status = parse_field_line(seen, line);
     } else {
-      if (const int status = parse_request_line(message, line)) return refused(status);
-      fields_ = line_;
+      status = line.empty() ? skip_line() : parse_request_line(seen, line);
+      seen = message.substr(0, window());
+    }
+    if (status != 0) {
+      looked_ = line_;
+      return refused(status);
     }
   }
-  const std::size_t end = fields_ + kMaxFieldLines;
-  while (true) {
-    const ParseResult found = find_line_end(message, end + 2, looked_, 431);
-    if (found.kind != ParseResult::kComplete) return found;
-    const std::string_view line = take_line(message);
-    if (line.empty()) break;
-    if (line_ > end) return refused(431);
-    if (const int status = parse_field_line(message, line)) return refused(status);
-  }
+  looked_ = line_;
   const int status = check_head();
   return status == 0 ? ParseResult{ParseResult::kComplete} : refused(status);
 }
 
-// The line whose end was found; the next one begins behind it.
-std::string_view HttpParser::take_line(std::string_view message) {
-  const std::string_view line(message.data() + line_, looked_ - line_);
-  line_ = looked_ = static_cast<std::uint16_t>(looked_ + 2);
-  return line;
+// How many bytes may be looked at, from the message's start, before the line that is read must end.
+std::size_t HttpParser::window() const {
+  return fields_ == 0 ? line_ + kMaxRequestLine : fields_ + kMaxFieldLines + 2;
 }
+
+// A line that does not end, or not yet.
+ParseResult HttpParser::unfinished(std::string_view seen, std::size_t end) {
+  looked_ = static_cast<std::uint16_t>(end);
+  // A refusal may come before the line is complete, and a HEAD must not get a body even then.
+  const std::string_view line(seen.data() + line_, seen.size() - line_);
+  if (fields_ == 0 && line.starts_with("HEAD ")) method_ = Method::head;
+  if (end + 1 < seen.size() || (end < seen.size() && seen[end] != '\r')) return refused(400);
+  return seen.size() < window() ? ParseResult{} : refused(fields_ == 0 ? 414 : 431);
+}
+
+// One empty line before a request is forgiven (RFC 9112, section 2.2).
+int HttpParser::skip_line() { return std::exchange(skipped_line_, true) ? 400 : 0; }
 
 int HttpParser::parse_request_line(std::string_view message, std::string_view line) {
-  const std::size_t method = span_of(kToken, line.data());
-  if (method == 0 || line.data()[method] != ' ') return 400;
-  method_ = method_of(line.substr(0, method));
+  fields_ = line_;
+  std::size_t method = 3;
+  if (line.starts_with("GET ")) {
+    method_ = Method::get;
+  } else {
+    method = span_of(kToken, line.data());
+    if (method == 0 || line.data()[method] != ' ') return 400;
+    method_ = method_of(line.substr(0, method));
+  }
   line.remove_prefix(method + 1);
   const std::size_t path = escaped_span_of(kPath, line.data());
-  if (line.data()[path] == '%') return 400;
-  const std::size_t target = path + span_of(kTarget, line.data() + path);
+  std::size_t target = path;
+  if (line.data()[path] == '?') {
+    const auto start = static_cast<std::size_t>(line.data() - message.data());
+    target = skip(kInTarget, message, start + path + 1) - start;
+  }
   if (target == 0 || line.data()[target] != ' ') return 400;
   if (target > kMaxTarget) return 414;
-  if (const int status = parse_version(line.substr(target + 1)); status != 0) return status;
-  path_ = slice(message, line.substr(0, path));
-  query_ = slice(message, line.substr(path, target - path));
-  return line.front() == '/' ? 0 : parse_other_form(message, line.substr(0, target));
+  const std::string_view version(line.data() + target + 1, line.size() - target - 1);
+  minor_ = 1;
+  if (version != "HTTP/1.1") {
+    if (const int status = parse_other_version(version); status != 0) return status;
+  }
+  path_ = slice(message, {line.data(), path});
+  query_ = slice(message, {line.data() + path, target - path});
+  return line.front() == '/' ? 0 : parse_other_form(message, {line.data(), target});
 }
 
-int HttpParser::parse_version(std::string_view version) {
-  minor_ = 1;
-  if (version == "HTTP/1.1") return 0;
+int HttpParser::parse_other_version(std::string_view version) {
   if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) ||
       version[6] != '.' || !is_digit(version[7]) || version == "HTTP/0.9") {
     return 400;
@@ -258,7 +275,7 @@ int HttpParser::parse_other_form(std::string_view message, std::string_view targ
   }
   target.remove_prefix(std::min(scheme + 3, target.size()));
   const std::size_t authority = std::min(target.find_first_of("/?"), target.size());
-  if (authority == 0 || !valid_host(target.substr(0, authority))) return 400;
+  if (authority == 0 || !valid_host(message, target.substr(0, authority))) return 400;
   target.remove_prefix(authority);
   const std::size_t query = std::min(target.find('?'), target.size());
   path_ = slice(message, target.substr(0, query));
@@ -272,37 +289,40 @@ void HttpParser::parse_expect(std::string_view value) {
 }
 
 int HttpParser::parse_field_line(std::string_view message, std::string_view line) {
-  const std::size_t name_size = span_of(kToken, line.data());
+  if (line_ - fields_ > static_cast<int>(kMaxFieldLines)) return 431;
+  const std::size_t name_size = word_span_of(kToken, message, line.data());
   if (name_size == 0 || line.data()[name_size] != ':') return 400;
   const std::string_view name(line.data(), name_size);
-  const std::string_view value = trim(line.substr(name_size + 1));
+  const std::string_view value(line.data() + name_size + 1, line.size() - name_size - 1);
   switch (name.size()) {  // few names share a length: most field lines cost no comparison
     case 4:
-      if (!equals_ignoring_case(name, "host")) break;
-      if (host_ || !valid_host(value)) return 400;
-      host_ = true;
-      break;
+      return equals_ignoring_case(name, "host") ? parse_host(message, trim(value)) : 0;
     case 6:
-      if (equals_ignoring_case(name, "expect")) parse_expect(value);
+      if (equals_ignoring_case(name, "expect")) parse_expect(trim(value));
       break;
     case 10:
-      if (equals_ignoring_case(name, "connection")) parse_connection(value);
+      if (equals_ignoring_case(name, "connection")) parse_connection(trim(value));
       break;
     case 12:
-      if (equals_ignoring_case(name, "content-type")) content_type_ = slice(message, value);
+      if (equals_ignoring_case(name, "content-type")) content_type_ = slice(message, trim(value));
       break;
     case 13:
-      if (equals_ignoring_case(name, "authorization")) authorization_ = slice(message, value);
+      if (equals_ignoring_case(name, "authorization")) authorization_ = slice(message, trim(value));
       break;
     case 14:
-      if (equals_ignoring_case(name, "content-length")) return parse_content_length(value);
-      break;
+      return equals_ignoring_case(name, "content-length") ? parse_content_length(trim(value)) : 0;
     case 17:
-      if (equals_ignoring_case(name, "transfer-encoding")) parse_transfer_encoding(value);
+      if (equals_ignoring_case(name, "transfer-encoding")) parse_transfer_encoding(trim(value));
       break;
     default:
       break;
   }
+  return 0;
+}
+
+int HttpParser::parse_host(std::string_view message, std::string_view value) {
+  if (host_ || !valid_host(message, value)) return 400;
+  host_ = true;
   return 0;
 }
 
@@ -358,15 +378,14 @@ int HttpParser::check_head() const {
 }
 
 Request HttpParser::request(std::string_view message) const {
-  Request request;
-  request.method = method_;
-  request.path = path_.of(message);
-  request.query = query_.of(message);
-  if (!request.query.empty()) request.query.remove_prefix(1);  // the '?'
-  if (request.path.empty()) request.path = "/";                // http://host, http://host?query
-  request.content_type = content_type_.of(message);
-  request.authorization = authorization_.of(message);
-  return request;
+  const std::string_view path = path_.of(message);
+  const std::string_view query = query_.of(message);
+  return {.method = method_,
+          .path = path.empty() ? "/" : path,                 // http://host, http://host?query
+          .query = query.empty() ? query : query.substr(1),  // without the '?'
+          .content_type = content_type_.of(message),
+          .authorization = authorization_.of(message),
+          .body = {}};
 }
 
 HttpParser::Slice HttpParser::slice(std::string_view message, std::string_view part) {

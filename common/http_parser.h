@@ -77,11 +77,14 @@ class HttpParser {
   enum class Expect : std::uint8_t { none, continue_, unknown };
 
   // Inline, and defined where they are used: each has one caller, on the path of every request.
-  inline std::string_view take_line(std::string_view message);
+  inline std::size_t window() const;
+  [[gnu::noinline]] ParseResult unfinished(std::string_view seen, std::size_t end);
+  int skip_line();
   inline int parse_request_line(std::string_view message, std::string_view line);
   int parse_other_form(std::string_view message, std::string_view target);
-  inline int parse_version(std::string_view version);
+  int parse_other_version(std::string_view version);
   inline int parse_field_line(std::string_view message, std::string_view line);
+  int parse_host(std::string_view message, std::string_view value);
   int parse_content_length(std::string_view value);
   void parse_transfer_encoding(std::string_view value);
   void parse_connection(std::string_view value);
@@ -145,4 +148,3 @@ class ChunkedDecoder {
 // other than tab. Everything is looked at once, and this decides both where a line ends and whether
 // it is clean. text.size() if there is none.
 std::size_t find_control(std::string_view text, std::size_t from);
-std::size_t find_control_portable(std::string_view text, std::size_t from);  // one byte at a time

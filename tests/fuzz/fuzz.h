@@ -17,6 +17,15 @@ inline void require(bool holds, const char* property) {
   std::abort();
 }
 
+// The obvious one: what find_control() must agree with.
+inline std::size_t find_control_plainly(std::string_view text, std::size_t from) {
+  const auto is_control = [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+  };
+  while (from < text.size() && !is_control(text[from])) ++from;
+  return from;
+}
+
 // An input file is the bytes as a peer sends them, then, after the last "\n#", the controls: this
 // keeps the files readable. Without "\n#" there are no controls.
 struct Input {

@@ -9,7 +9,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   for (std::size_t from = 0; from <= size; from = find_control(text, from) + 1) {
-    require(find_control(text, from) == find_control_portable(text, from), "find_control");
+    require(find_control(text, from) == find_control_plainly(text, from), "find_control");
   }
   std::string upper = text;
   ascii_upper(upper, upper.data());

@@ -135,7 +135,7 @@ struct Answer {
 bool read_field(std::string_view line, Answer& answer, int& lengths) {
   const std::size_t colon = line.find(": ");
   if (colon == std::string_view::npos || colon == 0) return false;
-  if (find_control_portable(line, 0) != line.size()) return false;
+  if (find_control_plainly(line, 0) != line.size()) return false;
   const std::string_view name = line.substr(0, colon);
   const std::string_view value = line.substr(colon + 2);
   if (name == "Connection") {

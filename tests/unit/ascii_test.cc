@@ -20,43 +20,6 @@ char naive_upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 3
 
 }  // namespace
 
-// Each byte value in each lane of a vector, at each alignment; nothing outside may count.
-TEST(FindControl, FindsEachByteValueAtEachPlace) {
-  for (std::size_t offset = 0; offset < 16; ++offset) {
-    for (std::size_t size = 0; size <= 80; size += size < 34 ? 1 : 7) {
-      for (std::size_t at = 0; at < size; ++at) {
-        std::string bytes(offset + size + 4, '\x01');
-        std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), size, 'x');
-        for (int value = 0; value < 256; value += at % 16 == offset ? 1 : 31) {
-          bytes[offset + at] = static_cast<char>(value);
-          const std::string_view text = std::string_view(bytes).substr(offset, size);
-          const bool control = (value < 32 && value != '\t') || value == 127;
-          ASSERT_EQ(find_control(text, 0), control ? at : size) << value << ' ' << size;
-          ASSERT_EQ(find_control_portable(text, 0), control ? at : size) << value << ' ' << size;
-        }
-      }
-    }
-  }
-}
-
-TEST(FindControl, AgreesWithThePortableOneOnRandomBytes) {
-  std::mt19937 random(1);
-  for (std::size_t offset = 0; offset < 16; ++offset) {
-    for (std::size_t size = 0; size <= 80; ++size) {
-      // Clean text with a few bytes of any value: hits at all distances, tabs and high bytes too.
-      std::string bytes = random_bytes(offset + size, random, ' ', '~');
-      for (std::size_t i = 0; i < bytes.size(); i += 1 + random() % 40) {
-        bytes[i] = random_bytes(1, random)[0];
-      }
-      const std::vector<char> exact(bytes.begin(), bytes.end());  // ASan sees a read past its end
-      const std::string_view text = std::string_view(exact.data(), exact.size()).substr(offset);
-      for (std::size_t from = 0; from <= size; ++from) {
-        ASSERT_EQ(find_control(text, from), find_control_portable(text, from));
-      }
-    }
-  }
-}
-
 TEST(AsciiUpper, IsTheNaiveLoopForAllSizesAndOffsets) {
   std::mt19937 random(2);
   for (std::size_t offset = 0; offset < 33; ++offset) {

@@ -480,3 +480,12 @@ TEST(ParserState, KnowsTheSizeOfTheFieldLines) {
   EXPECT_GE(parser.field_bytes(), std::string_view("Host: a\r\nX: b\r\n").size());
   EXPECT_LE(parser.field_bytes(), std::string_view("Host: a\r\nX: b\r\n\r\n").size());
 }
+
+// Fails where a line that is refused as soon as it is shown leaves no trace that a request began.
+TEST(ParserState, WhatIsRefusedAtOnceHasStarted) {
+  for (const std::string_view head : {"GET / HTTP/2.0\r\n\r\n", "GET\r\n\r\n", "\x01"}) {
+    HttpParser parser;
+    EXPECT_EQ(parser.parse(head).kind, ParseResult::kRefused);
+    EXPECT_EQ(parser.started(), head != "\x01") << head;
+  }
+}
