@@ -1,6 +1,6 @@
 # Fuzzing with libFuzzer, and h11 as a second opinion.
 
-FUZZ_TARGETS := parser chunked scan options session
+FUZZ_TARGETS := parser chunked scan steps options session
 FUZZ_SAN     := address,undefined,fuzzer-no-link
 # Without what a session knows nothing of; options_fuzz brings options.cc and command_line.cc itself.
 FUZZ_OBJ      = $(filter-out $(addprefix %/,admission.o command_line.o options.o process.o serve.o \
@@ -21,6 +21,13 @@ $(BINS)/%_fuzz: $(OBJ)/tests/fuzz/%_fuzz.o $(FUZZ_OBJ)
 	$(CXX) $(ALL_FLAGS) -fsanitize=fuzzer $(FUZZ_LINK) -o $@ $^
 $(BINS)/session_fuzz: FUZZ_LINK = -Wl,--wrap=time
 .SECONDARY: $(FUZZ_TARGETS:%=$(OBJ)/tests/fuzz/%_fuzz.o)
+
+# The parser three times, by steps of 1, 8 and 16 bytes, each in a namespace of its own.
+STEPS := $(foreach n,1 8 16,$(OBJ)/tests/fuzz/steps_parser_$(n).o)
+$(OBJ)/tests/fuzz/steps_parser_%.o: tests/fuzz/steps_parser.cc $(OBJ)/flags
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_FLAGS) -DPARSER=by_step$* -DLAB_STEP=Step$* -MMD -MP -c -o $@ $<
+$(BINS)/steps_fuzz: $(STEPS)
 
 # A session behind stdin and stdout: everything but the routes.
 $(BINS)/session_cli: $(OBJ)/tests/fuzz/session_cli.o $(filter-out %/routes.o,$(FUZZ_OBJ))

@@ -3,11 +3,13 @@
 set -eu
 found=build/fuzz/$2
 mkdir -p "$found/corpus"
+corpus=tests/fuzz/corpus/$2
+[ "$2" != steps ] || corpus=tests/fuzz/corpus/parser  # the same inputs, another question
 options="-max_total_time=$3 -max_len=4096 -timeout=10 -rss_limit_mb=1024 -verbosity=0"
 [ "$2" = options ] || [ "$2" = scan ] || options="$options -dict=tests/fuzz/http.dict"
 # shellcheck disable=SC2086
 if "$1" $options -print_final_stats=1 -artifact_prefix="$found/" \
-    "$found/corpus" "tests/fuzz/corpus/$2" >"$found/log" 2>&1; then
+    "$found/corpus" "$corpus" >"$found/log" 2>&1; then
   printf '%-8s %10s inputs  nothing found\n' "$2" \
     "$(sed -n 's/^stat::number_of_executed_units: *//p' "$found/log")"
 else
