@@ -187,7 +187,6 @@ void on_signal(Loop& loop) {
 void close_connection(Connection& c) {
   event_del(&c.ev);
   event_debug_unassign(&c.ev);  // --libevent-debug remembers each event by its address
-  c.interest = 0;
   c.loop.deadlines.close(c);
 }
 
