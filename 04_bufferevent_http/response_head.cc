@@ -13,10 +13,10 @@ struct Field {
 
 // The status of "HTTP/1.1 200 OK"; 0: it is none.
 int status_of(std::string_view line) {
-  if (!line.starts_with("HTTP/1.") || line.size() < 12 || !is_digit(line[7])) return 0;
+  if (!line.starts_with("HTTP/1.") || line.size() < 13 || !is_digit(line[7])) return 0;
   const std::string_view digits = line.substr(9, 3);
   const bool three = line[8] == ' ' && std::ranges::all_of(digits, is_digit);
-  const bool ends = line.size() == 12 || line[12] == ' ' || line[12] == '\r' || line[12] == '\n';
+  const bool ends = line[12] == ' ' || line[12] == '\r' || line[12] == '\n';
   if (!three || !ends || digits[0] == '0') return 0;
   return (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0');
 }

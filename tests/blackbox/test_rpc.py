@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
@@ -78,10 +79,12 @@ def test_refusals(server):
     (None, 28),
 ], ids=["empty", "no-rpc", "nonsense", "time-out"])
 def test_client_failures(answer, status):
-    """Fails (under ASan) where a failed call leaves something unfreed."""
-    with scripted(answer) as (url, _):
+    """Fails (under ASan) where a failed call leaves something unfreed; and where one whose time is
+    up goes on until the server ends it."""
+    with scripted(answer) as (url, requests):
         done = run("-m", "0.5" if answer is None else "20", "--rpc-upper", "a", url)
     assert (done.returncode, done.stderr.count(b"\n")) == (status, 1)
+    assert time.monotonic() - requests[0].at < 15  # a silent server waits 20 s
 
 
 def test_no_server():
