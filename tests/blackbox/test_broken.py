@@ -100,6 +100,10 @@ def test_broken_server_fails(name):
     folder = build(broken)
     failed, printed = failed_of(broken, folder, broken.passes)
     assert not failed, f"{name} is more broken than it should be:\n{printed}"
-    failed, printed = failed_of(broken, folder, broken.fails)
-    unnoticed = set(broken.fails) - failed
+    unnoticed = set(broken.fails)
+    for _ in range(3):  # whether a FIN comes with the bytes or behind them is the scheduler's choice
+        failed, printed = failed_of(broken, folder, sorted(unnoticed))
+        unnoticed -= failed
+        if not unnoticed:
+            break
     assert not unnoticed, f"{name} passes {sorted(unnoticed)}:\n{printed}"
