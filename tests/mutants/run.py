@@ -412,6 +412,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--list", action="store_true")
     asked = parser.parse_args(arguments)
+    if unknown := set(asked.files) - set(sources()):
+        parser.error(f"no source of common/ or a stage: {' '.join(sorted(unknown))}")
     prepare(asked.quick)
     files = asked.files or [f for f in sources() if not asked.quick or is_quick(f)]
     made = {file: mutate.mutants(harness.ROOT, file, flags()) for file in files}

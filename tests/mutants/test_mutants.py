@@ -283,6 +283,13 @@ def test_equivalents(world, capsys):
         status(mutant.name)
 
 
+def test_an_unknown_file(capsys):
+    """Fails where a file that is not there, or none of ours, ends in a traceback, or in nothing."""
+    with pytest.raises(SystemExit, match="2"):
+        run.main(["--list", "common/gone.cc", "tests/harness.py"])
+    assert capsys.readouterr().err.endswith("a stage: common/gone.cc tests/harness.py\n")
+
+
 def test_a_flake_kills_nobody(world):
     """Fails where a test that fails once, as on a busy machine, counts as one that noticed."""
     with open(world.root / "tests/blackbox/test_a.py", "a", encoding="ascii") as test:
