@@ -60,28 +60,49 @@ SHOWS_A_SOURCE = re.compile(r"^(?:grep|sed) .*\.(?:cc|h|patch)$", re.M)
 CODE = re.compile(r"`([^`\n]+)`")
 CALL = re.compile(r"([\w.]+)(?:<[^<>]*>)?\s*\([^)]")  # with what it is called with
 CHANGED = re.compile(r"[-+](?!\+\+ )| {6}")
-SAYS = {  # behind a page's title
-    "README.md": """
-**This is the handout**: what you will write is empty here, and [notes/lab](notes/lab/README.md)
-says how to write it. What needs finished stages (`make demo`, `make test` and others below) says
-so, and works once you have copied yours into this tree. What is named and not here, your teacher
-has.
+SAYS = {  # behind a heading; behind a page's title, if it is ""
+    ("README.md", ""): """
+**This is the handout**: the stages are empty, and you write them. Begin with
+`make lab-start DIR=~/lab`; [notes/lab](notes/lab/README.md) says how it goes on. What needs
+finished stages (`make demo`, `make test` and others below) says so, and works once you have copied
+yours into this tree. What is named and not here, your teacher has.
 """,
-    "README.zh.md": """
-**这一份发给学生**：要由你写的部分在这里是空的，怎样写见[动手实验](notes/zh/lab/README.md)。凡是需要完整阶段的命令
-（`make demo`、`make test` 和下面的其他命令）都会说明这一点，把你写好的阶段复制进来就能用。文中提到而这里没有的文件，在老师那里。
+    ("README.zh.md", ""): """
+**这一份发给学生**：各个阶段是空的，要由你来写。先运行 `make lab-start DIR=~/lab`；接下来怎样写，见[动手实验](notes/zh/lab/README.md)。
+凡是需要完整阶段的命令（`make demo`、`make test` 和下面的其他命令）都会说明这一点，把你写好的阶段复制进来就能用。
+文中提到而这里没有的文件，在老师那里。
 """,
-    "notes/steps.md": """
+    ("README.md", "## Talk to one"): """
+**The stages are empty here**: yours answers after checkpoint 1.2. Run it in `~/lab`.
+""",
+    ("README.zh.md", "## 试着连一下"): """
+**这里的各个阶段是空的**：做完检查点 1.2，你写的服务器才会响应。请在 `~/lab` 里运行它。
+""",
+    ("notes/README.md", "## Build it first"): """
+**The stages are empty here**: begin with `make lab-start DIR=~/lab` ([the lab](lab/README.md)).
+What follows, and what note 0 tries, works with your own stage 1 after checkpoint 1.2.
+""",
+    ("notes/zh/README.md", "## 先编译"): """
+**这里的各个阶段是空的**：先运行 `make lab-start DIR=~/lab`（见[动手实验](lab/README.md)）。下面的内容和第 0 篇笔记里的实验，
+要等你自己的阶段 1 做完检查点 1.2 才能运行。
+""",
+    ("notes/00_sockets.md", "## The experiment"): """
+**The stages are empty here**: do it with your own stage 1, after checkpoint 1.2. What it shows is.
+""",
+    ("notes/zh/00_sockets.md", "## 实验"): """
+**这里的各个阶段是空的**：做完检查点 1.2 之后，用你自己的阶段 1 来做这个实验。它显示的内容还在。
+""",
+    ("notes/steps.md", ""): """
 **You write these programs** ([track 0](lab/README.md)), so they are not here, and `make step` is
 not either. What it shows is.
 """,
-    "notes/zh/steps.md": """
+    ("notes/zh/steps.md", ""): """
 **这些程序要由你来写**（[从零开始](lab/README.md)），所以这里没有，`make step` 也没有。它显示的内容还在。
 """,
-    "notes/stuck.md": """
+    ("notes/stuck.md", ""): """
 **The servers of this page** are with your teacher, and `make stuck` is too. What they show is here.
 """,
-    "notes/zh/stuck.md": """
+    ("notes/zh/stuck.md", ""): """
 **本页的服务器在老师那里**，`make stuck` 也是。它们显示的内容还在。
 """,
 }
@@ -195,8 +216,10 @@ def page(name: str, tree: Outline, names: set[str]) -> str:
         return match[0] if there else match[1]
 
     written = Page(tree, harness.ROOT / name).render().text.split("\n")
-    behind = next((at + 2 for at, line in enumerate(written) if line.startswith("# ")), 0)
-    written[behind:behind] = SAYS.get(name, "").split("\n")[1:]
+    for heading in [heading for file, heading in SAYS if file == name]:
+        behind = next(at + 2 for at, line in enumerate(written)
+                      if line == heading or not heading and line.startswith("# "))
+        written[behind:behind] = SAYS[name, heading].split("\n")[1:]
     lines = []
     for line in written:
         kept = LINK.sub(link, line)

@@ -15,6 +15,7 @@ from tests import harness
 from tests.lab import checkpoints
 from tests.lab.checkpoints import Checkpoint, Place
 from tests.lib import cpp
+from tests.lib.words import shown
 
 MARK = "// To write"  # how a stub begins
 WIDTH = 94  # of a comment: two columns for each brace that it stands in come before it
@@ -185,16 +186,19 @@ def unwritten_in(folder: pathlib.Path, checkpoint: Checkpoint) -> list[str]:
     return found
 
 
-def main() -> int:
-    """Says what the stages of this tree lack; a handout's lack all that the student writes."""
-    lack = {f"{place.name} in {place.file}" for program in harness.STAGES
+def main(programs: list[str]) -> int:
+    """Says what the stages of this tree lack, or these programs; a handout's lack all that the
+    student writes."""
+    lack = {f"{place.name} in {place.file}" for program in programs or harness.STAGES
             for _, place in gaps(program, sys.maxsize,
                                  {file: reference(file) for file in files_of(program)})}
     if lack:
-        print(f"this needs finished stages, and {len(lack)} functions are not written here: "
-              f"{', '.join(sorted(lack)[:2])} ...", file=sys.stderr)
+        what = programs[0] if programs else "what this needs"
+        print(shown(f"{what} is not written here: {len(lack)} functions, "
+                    f"{', '.join(sorted(lack)[:2])} ... Begin: make lab-start DIR=~/lab"),
+              file=sys.stderr)
     return 1 if lack else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -249,15 +249,18 @@ def test_nothing_in_it_misses_what_was_left_out(tree):
 
 
 def test_what_needs_finished_stages_says_so(tree, tmp_path):
-    """Fails where `make demo` compares four skeletons; and where it still refuses once the stages
-    are written."""
-    for target in ("demo", "exercises"):
-        assert "functions are not written here" in run("make", target, folder=tree, status=2)
+    """Fails where `make demo` compares four skeletons, or `make run-02` starts one that says
+    nothing to its clients; and where they still refuse once the stages are written."""
+    for target, what in (("demo", "what this needs"), ("exercises", "what this needs"),
+                         ("run-02", "02_epoll_reactor"), ("run-05", "evhttp_server")):
+        said = run("make", target, folder=tree, status=2)
+        assert f"{what} is not written here" in said and "make lab-start DIR=~/lab" in said
     finished = tmp_path / "tree"
     shutil.copytree(tree, finished, ignore=shutil.ignore_patterns("build"))
     trees.copy(tmp_path / "reference")
     shutil.copytree(tmp_path / "reference", finished, dirs_exist_ok=True)
-    assert run("make", "finished", folder=finished) == ""
+    for target in ("finished", "written-02", "written-05"):
+        assert run("make", target, folder=finished) == ""
 
 
 # ---- what can be done with it --------------------------------------------------------------------

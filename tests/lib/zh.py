@@ -246,6 +246,10 @@ FINISHED = {
     "on the wire:": "网络上：",
     "... {count} more lines": "... 还有 {count} 行",
     # tests/lab/check.py, tests/lab/trace.py
+    "what this needs is not written here: {count} functions, {first} ... Begin: {how}":
+        "这里还没写好它需要的内容：{count} 个函数，{first} …… 先运行：{how}",
+    "{program} is not written here: {count} functions, {first} ... Begin: {how}":
+        "这里还没写 {program}：{count} 个函数，{first} …… 先运行：{how}",
     "nothing is written here yet: {place}": "这里还什么都没写：{place}",
     "its page: {page}": "说明页：{page}",
     "{points} of {most} points": "得分 {points}，满分 {most}",
