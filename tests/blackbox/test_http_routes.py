@@ -113,7 +113,7 @@ def test_stats(start_http, engine):
     with wire.connect(server, "text" if text else "http") as other, wire.connect(server) as client:
         other.send(text)
         assert other.read_exactly(len(text)) == text.upper()
-        first, second = client.ask(asked), client.ask(asked)
+        first, second, third = (client.ask(asked) for _ in range(3))
     assert first.headers["content-type"] == "application/json"
     before, after = json.loads(first.body), json.loads(second.body)
     assert before["stage"] == engine
@@ -123,6 +123,7 @@ def test_stats(start_http, engine):
     assert after["bytes_in"] == len(text + 2 * asked)
     assert before["bytes_out"] == len(text)
     assert after["bytes_out"] == len(text + first.raw)
+    assert json.loads(third.body)["bytes_out"] == len(text + first.raw + second.raw)
     assert after["loop_wakeups"] > before["loop_wakeups"]
     assert 0 <= before["uptime_seconds"] < 60
 
