@@ -40,13 +40,14 @@ constexpr Gauge kLibeventGauges[] = {{"libevent_bytes", libevent_bytes}};
 
 // event_new and event_add in one; `source` is a descriptor (EV_READ) or a signal (EV_SIGNAL).
 // Persistent.
-Event add_event(event_base* base, int source, short kind, event_callback_fn handler, void* arg);
+[[nodiscard]] Event add_event(event_base* base, int source, short kind, event_callback_fn handler,
+                              void* arg);
 
 // On its base, or off it for a while: event_add or event_del. No event: nothing is done.
 void add_or_delete(const Event& ev, bool add);
 
 // A timer that is not running yet, and what starts it.
-Event make_timer(event_base* base, event_callback_fn handler, void* arg);
+[[nodiscard]] Event make_timer(event_base* base, event_callback_fn handler, void* arg);
 void start(const Event& timer, std::chrono::microseconds after);
 
 // One timer for many deadlines. It is set anew only for an earlier deadline than the one it has, so
@@ -66,7 +67,7 @@ class Timer {
 };
 
 // --heartbeat: a persistent timer; nothing without the flag.
-Event add_heartbeat(event_base* base, Worker& worker);
+[[nodiscard]] Event add_heartbeat(event_base* base, Worker& worker);
 
 // Calls `handler` when the process is asked to stop. One base of a process can have its signals:
 // the first worker's. The others are told through a descriptor.
@@ -74,8 +75,8 @@ struct StopEvents {
   UniqueFd descriptor;
   std::vector<Event> events;
 };
-StopEvents add_stop_events(event_base* base, const Worker& worker, event_callback_fn handler,
-                           void* arg);
+[[nodiscard]] StopEvents add_stop_events(event_base* base, const Worker& worker,
+                                         event_callback_fn handler, void* arg);
 
 // A timeval that event_add recognises: all timers with it stand in one queue instead of a heap, so
 // that starting one again costs the same with 10,000 connections as with one.
@@ -83,5 +84,5 @@ timeval common_timeout(event_base* base, std::chrono::microseconds timeout);
 
 // Accepts on a socket that listens already. Where it cannot, `error` is called, and it goes on
 // listening: whoever does not want to be called again at once disables it there.
-Listener make_listener(event_base* base, UniqueFd socket, evconnlistener_cb accepted,
-                       evconnlistener_errorcb error, void* arg);
+[[nodiscard]] Listener make_listener(event_base* base, UniqueFd socket, evconnlistener_cb accepted,
+                                     evconnlistener_errorcb error, void* arg);
