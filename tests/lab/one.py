@@ -391,9 +391,11 @@ def traced(played: Played, target: Target, patience: float) -> list[str]:
     since = acts[-1] if acts else 1
     while played.died and since > 1 and not any(part.lines() for part in trace.steps[since - 1:]):
         since -= 1
-    explained = [map(words.shown, line) for part in trace.steps[since - 1:]
-                 for line in part.lines()]
-    lines = [f"{text:50} {gloss}".rstrip() for text, gloss in explained]
+    made = [line for part in trace.steps[since - 1:] for line in part.lines()]
+    lines = [f"{words.shown(text):50} {words.shown(gloss)}".rstrip() for text, gloss in made]
+    if spins and not any("…" in text or "many times" in text for text, _ in made):
+        lines.append(words.shown("and then none: it loops inside the process (look: gdb -p; of "
+                                 "libevent's events --libevent-debug tells more)"))
     if played.died:
         lines.append(words.shown(f"and then: {played.died}"))
     elif trace.steps and (rests := trace.steps[-1].rests) and not spins:

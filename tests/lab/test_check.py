@@ -143,6 +143,8 @@ def test_the_replay_ends_with_the_system_calls():
     assert replay[-1].strip() == "and then: it is killed by SIGSEGV"
     replay = check.perform("steps/1", broken("Spins"), IMPATIENT).replay
     assert re.fullmatch(r" +… the line above, \d{2,} times in all", replay[-1]), replay
+    replay = check.perform("steps/1", broken("LoopsInside"), IMPATIENT).replay
+    assert "recvfrom(c1)" in replay[-2] and "it loops inside the process" in replay[-1], replay
 
 
 def test_without_tracing_it_says_why(tmp_path, monkeypatch):

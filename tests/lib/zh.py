@@ -191,6 +191,9 @@ FINISHED = {
     "{count}":
         "描述符泄漏：服务器持有 {held} 个客户端的套接字，应当是 {count} 个",
     "it spins: there is nothing to do, and it does not sleep": "空转：没有事情可做，它却没有阻塞",
+    "and then none: it loops inside the process (look: gdb -p; of libevent's events "
+    "--libevent-debug tells more)":
+        "此后一次调用也没有：它在进程内部循环（用 gdb -p 查看；libevent 的事件可用 --libevent-debug 查看）",
     "it spins: {seconds} s after this step it still does not sleep (or it is much too slow)":
         "空转：这一步过后 {seconds} 秒，它还没有阻塞（或者慢得太多）",
     "it does not end: {seconds} s after the signal it still runs":
