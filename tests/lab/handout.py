@@ -106,6 +106,12 @@ not either. What it shows is.
 **本页的服务器在老师那里**，`make stuck` 也是。它们显示的内容还在。
 """,
 }
+FAILS = {  # behind these headings, where what comes before is not in a handout
+    "## When it fails": "(To begin here, as below, you need what comes before. Write it, or ask "
+                        "your teacher.)",
+    "## 失败的时候": "（要像下面这样从这里开始，得先有前面的内容：自己写出来，或者向老师要。）",
+}
+STARTS_LATE = re.compile(r"lab-start DIR=\S+ (?:STAGE|FROM=(?![01]\b))")
 AUTHOR = "The reactor lab"
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -220,6 +226,8 @@ def page(name: str, tree: Outline, names: set[str]) -> str:
         behind = next(at + 2 for at, line in enumerate(written)
                       if line == heading or not heading and line.startswith("# "))
         written[behind:behind] = SAYS[name, heading].split("\n")[1:]
+    if STARTS_LATE.search("\n".join(written)):
+        written = [f"{line}\n\n{FAILS[line]}" if line in FAILS else line for line in written]
     lines = []
     for line in written:
         kept = LINK.sub(link, line)

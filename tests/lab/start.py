@@ -64,10 +64,14 @@ def refuse_gaps(program: str, first: int, texts: dict[str, str]) -> None:
                       f"CP={checkpoint.number}` gives it, or the folder where you wrote it")
 
 
+def programs_in(folder: pathlib.Path) -> list[str]:
+    return [program for program in checkpoints.TRACKS
+            if program and (folder / skeleton.server_of(program)).exists()]
+
+
 def readme(folder: pathlib.Path) -> str:
     """With the checkpoints of all stages that lie there."""
-    programs = [program for program in checkpoints.TRACKS
-                if program and (folder / skeleton.server_of(program)).exists()]
+    programs = programs_in(folder)
     rows = "\n".join(shown(f"- [{c.id} {c.shown}](lab/{c.page.name}), {c.points} points")
                      for c in checkpoints.load() if c.program in programs)
     how = shown("What is to be written says so where it stands: look for `To write`. `make` builds "
@@ -120,7 +124,8 @@ def give(folder: pathlib.Path, program: str, first: int) -> list[str]:
     write_new(folder / "Makefile", makefile())
     write_new(folder / "rules.mk", skeleton.reference("Makefile"))
     (folder / "README.md").write_text(readme(folder), encoding="utf-8")
-    pages = [c.page for c in checkpoints.track(program) if c.page.exists()]
+    pages = [c.page for there in programs_in(folder) for c in checkpoints.track(there)
+             if c.page.exists()]
     beside = {page.name for page in pages}
     (folder / "lab").mkdir(exist_ok=True)
     for page in pages:

@@ -130,7 +130,12 @@ def test_refused(arguments, said, tmp_path, capsys):
 
 
 def test_release(tmp_path):
-    """Fails where a teacher's files for those who are late are not those of that checkpoint."""
+    """Fails where a teacher's files for those who are late are not those of that checkpoint, or
+    the folder's README then leads to pages that are not there."""
     assert start.main([str(tmp_path), "--release", "2"]) == 0
     for name, text in skeleton.sources("01_plain_epoll", 2).items():
         assert (pathlib.Path(tmp_path) / name).read_text(encoding="utf-8") == text
+    assert start.main([str(tmp_path), "--release", "8"]) == 0
+    assert start.main([str(tmp_path), "--stage", "02"]) == 0
+    pages = re.findall(r"\]\(([^)]+)", (tmp_path / "README.md").read_text(encoding="utf-8"))
+    assert len(pages) == 12 and [page for page in pages if not (tmp_path / page).exists()] == []
