@@ -101,7 +101,7 @@ def test_broken_server_fails(name):
     failed, printed = failed_of(broken, folder, broken.passes)
     assert not failed, f"{name} is more broken than it should be:\n{printed}"
     unnoticed = set(broken.fails)
-    for _ in range(3):  # whether a FIN comes with the bytes or behind them is the scheduler's choice
+    for _ in range(3):  # the scheduler chooses whether a FIN comes with the bytes or behind them
         failed, printed = failed_of(broken, folder, sorted(unnoticed))
         unnoticed -= failed
         if not unnoticed:
