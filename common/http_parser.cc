@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 #include "common/ascii.h"
@@ -13,100 +14,91 @@ namespace {
 
 // ---- characters -------------------------------------------------------------------------------
 
-enum : std::uint8_t { kToken = 1, kTarget = 2, kPath = 4, kHost = 8, kDigit = 16 };
+enum : std::uint8_t { kToken = 1, kHost = 2 };
 
-// token (RFC 9110, 5.6.2); visible ASCII for targets, but a fragment is for the client alone;
-// without
-// '?' and the escapes' '%' for their path; reg-name characters (RFC 3986, 3.2.2).
+// token (RFC 9110, 5.6.2); reg-name characters (RFC 3986, 3.2.2).
 constexpr std::array<std::uint8_t, 256> make_classes() {
   std::array<std::uint8_t, 256> classes{};
   const auto mark = [&](std::string_view characters, std::uint8_t kind) {
     for (const char c : characters) classes[static_cast<unsigned char>(c)] |= kind;
   };
-  for (std::size_t c = 0x21; c <= 0x7e; ++c) {
-    if (c != '#') classes[c] = c == '?' || c == '%' ? kTarget : kTarget | kPath;
-  }
   mark("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", kToken | kHost);
   mark("!#$%&'*+-.^_`|~", kToken);
   mark("-._~!$&'()*+,;=", kHost);
-  mark("0123456789", kDigit);
   return classes;
 }
 constexpr std::array<std::uint8_t, 256> kClasses = make_classes();
 
 bool is(std::uint8_t kind, char c) { return (kClasses[static_cast<unsigned char>(c)] & kind) != 0; }
 
-// What steps can count. Most of a head is printable; in a line stands no control but the tab; names
-// and hosts are words, most of them.
-constexpr auto kPrintable = [](auto step) { return step.within(' ', '~'); };
-constexpr auto kInLine = [](auto step) {
-  return ~(step.within(0, 0x1f) | step.is(0x7f)) | step.is('\t');
+// What steps look for. Most of a head is printable, and what ends a line is a control, which tab is
+// not; a target is visible ASCII, but a fragment is for the client alone; a path ends at its query
+// or at an escape; most names are of letters and '-', most hosts of those, digits and dots.
+constexpr auto kUnprintable = [](auto step) { return step.outside(' ', '~'); };
+constexpr auto kControl = [](auto step) {
+  return (~step.outside(0, 0x1f) & ~step.is('\t')) | step.is(0x7f);
 };
-constexpr auto kInTarget = [](auto step) { return step.within('!', '~') & ~step.is('#'); };
-constexpr auto kWord = [](auto step) {
-  return step.lower().within('a', 'z') | (step.within('-', '9') & ~step.is('/'));
+constexpr auto kTargetEnd = [](auto step) { return step.outside('!', '~') | step.is('#'); };
+constexpr auto kPathEnd = [](auto step) { return kTargetEnd(step) | step.is('?') | step.is('%'); };
+constexpr auto kNameEnd = [](auto step) { return step.lower().outside('a', 'z') & ~step.is('-'); };
+constexpr auto kHostEnd = [](auto step) {
+  return step.lower().outside('a', 'z') & (step.outside('-', '9') | step.is('/'));
 };
 
-// How many characters of that kind stand at `text`. No end is checked: what is scanned is part of a
-// line, behind which stand blanks or a CR, and those are of no kind.
-std::size_t span_of(std::uint8_t kind, const char* text) {
-  const char* at = text;
-  while (is(kind, *at)) ++at;
-  return static_cast<std::size_t>(at - text);
+// Where the characters of that kind end that begin at `from`. No end is checked: what is scanned is
+// part of a line, behind which stand blanks or a CR, and those are of no kind.
+std::size_t skip_in(std::uint8_t kind, std::string_view text, std::size_t from) {
+  while (is(kind, text.data()[from])) ++from;
+  return from;
 }
 
-// The same for names and hosts: words most of the time, and those are taken a step at a time. What
-// a step cannot answer (a long name, a character that is seldom in one) is left to the table.
-inline std::size_t word_span_of(std::uint8_t kind, std::string_view message, const char* text) {
-  std::size_t size = 0;
-  if (text + Step::kBytes <= message.data() + message.size()) {
-    const auto gaps = Step::gaps(kWord(Step(text)));
-    size = gaps != 0 ? Step::first(gaps) : Step::kBytes;
-    if (text[size] == ':') return size;
+// The same where most are simple, and such are taken a step at a time. What a step cannot answer (a
+// long name, a character that is seldom in one) is left to the table.
+template <typename Kind>
+std::size_t skip_simple(Kind end, std::uint8_t kind, std::string_view text, std::size_t from) {
+  if (from + Step::kBytes <= text.size()) {
+    from += Step::first(Step::hits(end(Step(text.data() + from))));
+    if (text.data()[from] == ':') return from;
   }
-  return size + span_of(kind, text + size);
+  return skip_in(kind, text, from);
 }
 
-std::size_t skip_escapes(std::uint8_t kind, const char* text, std::size_t size) {
-  while (text[size] == '%' && hex_value(text[size + 1]) >= 0 && hex_value(text[size + 2]) >= 0) {
-    size += 3;
-    size += span_of(kind, text + size);
+// Does a %XX escape begin there?
+inline bool is_escape(std::string_view text, std::size_t at) {
+  const char* c = text.data() + at;
+  return c[0] == '%' && hex_value(c[1]) >= 0 && hex_value(c[2]) >= 0;
+}
+
+// Where the path ends. A '%' that begins no escape is where it ends.
+inline std::size_t skip_path(std::string_view message, std::size_t from) {
+  for (;; from += 3) {
+    from = find(kPathEnd, message, from);
+    if (!is_escape(message, from)) return from;
   }
-  return size;
 }
 
-// The same with %XX escapes between them. A '%' that begins none is where it ends.
-inline std::size_t escaped_span_of(std::uint8_t kind, const char* text) {
-  const std::size_t size = span_of(kind, text);
-  return text[size] == '%' ? skip_escapes(kind, text, size) : size;
+std::string_view between(std::string_view text, std::size_t begin, std::size_t end) {
+  return {text.data() + begin, end - begin};
 }
 
 // ---- lines ------------------------------------------------------------------------------------
 
 constexpr ParseResult refused(int status) { return {ParseResult::kRefused, status}; }
 
+inline bool is_crlf(std::string_view text, std::size_t at) {
+  return at + 1 < text.size() && std::memcmp(text.data() + at, "\r\n", 2) == 0;
+}
+
 // Moves `looked` to the CR that ends the line it is in. The line must end within the first `window`
 // bytes; if it cannot, the refusal is `too_long`.
 inline ParseResult find_line_end(std::string_view text, std::size_t window, std::uint16_t& looked,
                                  int too_long) {
   const std::string_view seen = text.substr(0, window);
-  const std::size_t end = find_control(seen, looked);
+  const std::size_t end = is_crlf(seen, looked) ? looked : find_control(seen, looked);
   looked = static_cast<std::uint16_t>(end);
-  if (end + 1 < seen.size()) {
-    const bool crlf = seen[end] == '\r' && seen[end + 1] == '\n';
-    return crlf ? ParseResult{ParseResult::kComplete} : refused(400);
-  }
-  if (end < seen.size() && seen[end] != '\r') return refused(400);
+  if (is_crlf(seen, end)) return {ParseResult::kComplete};
+  if (end + 1 < seen.size() || (end < seen.size() && seen[end] != '\r')) return refused(400);
   return seen.size() < window ? ParseResult{} : refused(too_long);
-}
-
-// A tab, or a byte of UTF-8, has stopped the first search. Out of line: most heads have none.
-[[gnu::noinline]] std::size_t find_unusual_end(std::string_view seen, std::size_t from) {
-  return skip(kInLine, seen, from);
-}
-
-inline bool is_crlf(std::string_view text, std::size_t at) {
-  return at + 1 < text.size() && text[at] == '\r' && text[at + 1] == '\n';
 }
 
 // ---- values -----------------------------------------------------------------------------------
@@ -128,23 +120,31 @@ inline bool is_crlf(std::string_view text, std::size_t at) {
   return inet_pton(AF_INET6, terminated.data(), &address) == 1;
 }
 
-// The size of the host that `value` begins with: an address in brackets, or a name with %XX
-// escapes.
-std::size_t host_size(std::string_view message, std::string_view value) {
-  if (value.starts_with('[')) {
-    const std::size_t end = value.find(']');
-    return end != std::string_view::npos && valid_address(value.substr(1, end - 1)) ? end + 1 : 0;
+// Where the host ends that is an address in brackets, or has %XX escapes; `from` if it is none.
+[[gnu::noinline]] std::size_t skip_unusual_host(std::string_view line, std::size_t from) {
+  if (line.data()[from] == '[') {
+    const std::size_t end = line.find(']', from);
+    return end != line.npos && valid_address(between(line, from + 1, end)) ? end + 1 : from;
   }
-  const std::size_t size = word_span_of(kHost, message, value.data());
-  return value.data()[size] == '%' ? skip_escapes(kHost, value.data(), size) : size;
+  for (std::size_t at = from;; at += 3) {
+    at = skip_in(kHost, line, at);
+    if (!is_escape(line, at)) return at;
+  }
 }
 
 // uri-host [ ":" port ] (RFC 9110, section 7.2). Empty is allowed: a target without an authority.
+// `value` is part of `message`.
 inline bool valid_host(std::string_view message, std::string_view value) {
-  const std::size_t host = host_size(message, value);
-  if (host == value.size()) return true;
-  if (host == 0 || value[host] != ':') return false;
-  return host + 1 + span_of(kDigit, value.data() + host + 1) == value.size();
+  const auto begin = static_cast<std::size_t>(value.data() - message.data());
+  const std::size_t end = begin + value.size();
+  std::size_t host = skip_simple(kHostEnd, kHost, message, begin);
+  if (host == end) return true;
+  if (message[host] != ':') host = skip_unusual_host(message.substr(0, end), begin);
+  if (host == end) return true;
+  if (host == begin || message[host] != ':') return false;
+  std::size_t port = host + 1;
+  while (is_digit(message[port])) ++port;
+  return port == end;
 }
 
 Method method_of(std::string_view token) {
@@ -172,8 +172,7 @@ constexpr std::size_t kMaxRequestLine = HttpParser::kMaxTarget + 128;
 }  // namespace
 
 std::size_t find_control(std::string_view text, std::size_t from) {
-  const std::size_t at = skip(kPrintable, text, from);
-  return at == text.size() || text[at] == '\r' ? at : skip(kInLine, text, at);
+  return find(kControl, text, from);
 }
 
 // Each line is judged when it is complete, in order, and the limits are windows over the bytes from
@@ -183,27 +182,26 @@ ParseResult HttpParser::parse(std::string_view message) {
   for (std::size_t from = looked_;; from = line_) {
     // One look tells the empty line, and most others are printable to their end: the short
     // questions are asked first.
-    std::size_t end = is_crlf(seen, from) ? from : skip(kPrintable, seen, from);
-    if (!is_crlf(seen, end)) {
-      if (end < seen.size()) end = find_unusual_end(seen, end);
-      if (!is_crlf(seen, end)) return unfinished(seen, end);
+    std::size_t end = from;
+    if (!is_crlf(seen, from)) {
+      end = find(kUnprintable, seen, from);
+      if (!is_crlf(seen, end)) {
+        if (end < seen.size()) end = find_control(seen, end);  // behind a tab, or UTF-8
+        if (!is_crlf(seen, end)) return unfinished(seen, end);
+      }
     }
-    const std::string_view line(seen.data() + line_, end - line_);
+    const std::size_t begin = line_;
     line_ = static_cast<std::uint16_t>(end + 2);
     int status = 0;
     if (fields_ != 0) {
-      if (line.empty()) break;
-      status = parse_field_line(seen, line);
+      if (begin == end) break;
+      status = parse_field_line(seen, begin, end);
     } else {
-      status = line.empty() ? skip_line() : parse_request_line(seen, line);
+      status = begin == end ? skip_line() : parse_request_line(seen, begin, end);
       seen = message.substr(0, window());
     }
-    if (status != 0) {
-      looked_ = line_;
-      return refused(status);
-    }
+    if (status != 0) return refused(status);
   }
-  looked_ = line_;
   const int status = check_head();
   return status == 0 ? ParseResult{ParseResult::kComplete} : refused(status);
 }
@@ -226,33 +224,38 @@ ParseResult HttpParser::unfinished(std::string_view seen, std::size_t end) {
 // One empty line before a request is forgiven (RFC 9112, section 2.2).
 int HttpParser::skip_line() { return std::exchange(skipped_line_, true) ? 400 : 0; }
 
-int HttpParser::parse_request_line(std::string_view message, std::string_view line) {
+int HttpParser::parse_request_line(std::string_view message, std::size_t begin, std::size_t end) {
   fields_ = line_;
-  std::size_t method = 3;
-  if (line.starts_with("GET ")) {
+  std::size_t target = begin + 4;
+  if (between(message, begin, end).starts_with("GET ")) {
     method_ = Method::get;
   } else {
-    method = span_of(kToken, line.data());
-    if (method == 0 || line.data()[method] != ' ') return 400;
-    method_ = method_of(line.substr(0, method));
+    target = parse_other_method(message, begin);
+    if (target == begin) return 400;
   }
-  line.remove_prefix(method + 1);
-  const std::size_t path = escaped_span_of(kPath, line.data());
-  std::size_t target = path;
-  if (line.data()[path] == '?') {
-    const auto start = static_cast<std::size_t>(line.data() - message.data());
-    target = skip(kInTarget, message, start + path + 1) - start;
+  const std::size_t path = skip_path(message, target);
+  path_ = slice(target, path);
+  std::size_t behind = path;
+  if (message[path] == '?') {
+    behind = find(kTargetEnd, message, path + 1);
+    query_ = slice(path + 1, behind);
   }
-  if (target == 0 || line.data()[target] != ' ') return 400;
-  if (target > kMaxTarget) return 414;
-  const std::string_view version(line.data() + target + 1, line.size() - target - 1);
+  if (behind == target || message[behind] != ' ') return 400;
+  if (behind - target > kMaxTarget) return 414;
+  const std::string_view version = between(message, behind + 1, end);
   minor_ = 1;
   if (version != "HTTP/1.1") {
     if (const int status = parse_other_version(version); status != 0) return status;
   }
-  path_ = slice(message, {line.data(), path});
-  query_ = slice(message, {line.data() + path, target - path});
-  return line.front() == '/' ? 0 : parse_other_form(message, {line.data(), target});
+  return message[target] == '/' ? 0 : parse_other_form(message, between(message, target, behind));
+}
+
+// Where the target begins; `begin` if no method stands there.
+std::size_t HttpParser::parse_other_method(std::string_view message, std::size_t begin) {
+  const std::size_t end = skip_in(kToken, message, begin);
+  if (end == begin || message[end] != ' ') return begin;
+  method_ = method_of(between(message, begin, end));
+  return end + 1;
 }
 
 int HttpParser::parse_other_version(std::string_view version) {
@@ -279,7 +282,7 @@ int HttpParser::parse_other_form(std::string_view message, std::string_view targ
   target.remove_prefix(authority);
   const std::size_t query = std::min(target.find('?'), target.size());
   path_ = slice(message, target.substr(0, query));
-  query_ = slice(message, target.substr(query));
+  query_ = slice(message, target.substr(std::min(query + 1, target.size())));
   return 0;
 }
 
@@ -288,31 +291,31 @@ void HttpParser::parse_expect(std::string_view value) {
   expect_ = known ? Expect::continue_ : Expect::unknown;
 }
 
-int HttpParser::parse_field_line(std::string_view message, std::string_view line) {
+int HttpParser::parse_field_line(std::string_view message, std::size_t begin, std::size_t end) {
   if (line_ - fields_ > static_cast<int>(kMaxFieldLines)) return 431;
-  const std::size_t name_size = word_span_of(kToken, message, line.data());
-  if (name_size == 0 || line.data()[name_size] != ':') return 400;
-  const std::string_view name(line.data(), name_size);
-  const std::string_view value(line.data() + name_size + 1, line.size() - name_size - 1);
+  const std::size_t colon = skip_simple(kNameEnd, kToken, message, begin);
+  if (colon == begin || message[colon] != ':') return 400;
+  const std::string_view name = between(message, begin, colon);
+  const auto value = [&] { return trim(between(message, colon + 1, end)); };
   switch (name.size()) {  // few names share a length: most field lines cost no comparison
     case 4:
-      return equals_ignoring_case(name, "host") ? parse_host(message, trim(value)) : 0;
+      return equals_ignoring_case(name, "host") ? parse_host(message, value()) : 0;
     case 6:
-      if (equals_ignoring_case(name, "expect")) parse_expect(trim(value));
+      if (equals_ignoring_case(name, "expect")) parse_expect(value());
       break;
     case 10:
-      if (equals_ignoring_case(name, "connection")) parse_connection(trim(value));
+      if (equals_ignoring_case(name, "connection")) parse_connection(value());
       break;
     case 12:
-      if (equals_ignoring_case(name, "content-type")) content_type_ = slice(message, trim(value));
+      if (equals_ignoring_case(name, "content-type")) content_type_ = slice(message, value());
       break;
     case 13:
-      if (equals_ignoring_case(name, "authorization")) authorization_ = slice(message, trim(value));
+      if (equals_ignoring_case(name, "authorization")) authorization_ = slice(message, value());
       break;
     case 14:
-      return equals_ignoring_case(name, "content-length") ? parse_content_length(trim(value)) : 0;
+      return equals_ignoring_case(name, "content-length") ? parse_content_length(value()) : 0;
     case 17:
-      if (equals_ignoring_case(name, "transfer-encoding")) parse_transfer_encoding(trim(value));
+      if (equals_ignoring_case(name, "transfer-encoding")) parse_transfer_encoding(value());
       break;
     default:
       break;
@@ -379,18 +382,21 @@ int HttpParser::check_head() const {
 
 Request HttpParser::request(std::string_view message) const {
   const std::string_view path = path_.of(message);
-  const std::string_view query = query_.of(message);
   return {.method = method_,
-          .path = path.empty() ? "/" : path,                 // http://host, http://host?query
-          .query = query.empty() ? query : query.substr(1),  // without the '?'
+          .path = path.empty() ? "/" : path,  // http://host, http://host?query
+          .query = query_.of(message),
           .content_type = content_type_.of(message),
           .authorization = authorization_.of(message),
           .body = {}};
 }
 
+HttpParser::Slice HttpParser::slice(std::size_t begin, std::size_t end) {
+  return {static_cast<std::uint16_t>(begin), static_cast<std::uint16_t>(end - begin)};
+}
+
 HttpParser::Slice HttpParser::slice(std::string_view message, std::string_view part) {
-  return {static_cast<std::uint16_t>(part.data() - message.data()),
-          static_cast<std::uint16_t>(part.size())};
+  const auto begin = static_cast<std::size_t>(part.data() - message.data());
+  return slice(begin, begin + part.size());
 }
 
 ChunkedDecoder::Piece ChunkedDecoder::next(std::string_view raw) {
@@ -444,7 +450,7 @@ ChunkedDecoder::Piece ChunkedDecoder::next_line(std::string_view raw) {
 int ChunkedDecoder::parse_trailer_line(std::string_view line) {
   fields_ = static_cast<std::uint16_t>(fields_ + line.size() + 2);
   if (fields_ > HttpParser::kMaxFieldLines) return 431;
-  const std::size_t name = span_of(kToken, line.data());
+  const std::size_t name = skip_in(kToken, line, 0);
   return name == 0 || name == line.size() || line[name] != ':' ? 400 : 0;
 }
 

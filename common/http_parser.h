@@ -8,6 +8,7 @@
 // more at a time gives the same answer as showing it everything at once, and costs a call more for
 // each: linear, not quadratic.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -50,7 +51,7 @@ class HttpParser {
   ParseResult parse(std::string_view message);
 
   // Has any byte of a request come? (An empty line before a request is not one.)
-  bool started() const { return looked_ > (skipped_line_ ? 2 : 0); }
+  bool started() const { return std::max(line_, looked_) > (skipped_line_ ? 2 : 0); }
 
   // The rest is known once parse() said kComplete.
   std::size_t head_size() const { return line_; }
@@ -71,6 +72,7 @@ class HttpParser {
     std::uint16_t size = 0;
     std::string_view of(std::string_view message) const { return {message.data() + at, size}; }
   };
+  static inline Slice slice(std::size_t begin, std::size_t end);
   static inline Slice slice(std::string_view message, std::string_view part);
   // chunked last, and an unknown coding before it; `endless`: no list that can be followed.
   enum class Encoding : std::uint8_t { none, chunked, unknown, unknown_in_chunks, endless };
@@ -80,10 +82,11 @@ class HttpParser {
   inline std::size_t window() const;
   [[gnu::noinline]] ParseResult unfinished(std::string_view seen, std::size_t end);
   int skip_line();
-  inline int parse_request_line(std::string_view message, std::string_view line);
+  inline int parse_request_line(std::string_view message, std::size_t begin, std::size_t end);
+  std::size_t parse_other_method(std::string_view message, std::size_t begin);
   int parse_other_form(std::string_view message, std::string_view target);
   int parse_other_version(std::string_view version);
-  inline int parse_field_line(std::string_view message, std::string_view line);
+  inline int parse_field_line(std::string_view message, std::size_t begin, std::size_t end);
   int parse_host(std::string_view message, std::string_view value);
   int parse_content_length(std::string_view value);
   void parse_transfer_encoding(std::string_view value);

@@ -1,12 +1,13 @@
 #pragma once
-// How many bytes are of some kind, counted several at a time: 16 where the machine has SSE2, 8 in a
-// plain 64-bit word elsewhere.
+// The first byte of some kind, looked for in several at a time: 16 where the machine has SSE2, 8 in
+// a plain 64-bit word elsewhere.
 //
 // A kind is written once, as a question to a step of any width:
 //
-//   constexpr auto kDigit = [](auto step) { return step.within('0', '9'); };
+//   constexpr auto kNoDigit = [](auto step) { return step.outside('0', '9'); };
 //
 // The answer has a lane for each byte of the step; lanes go together by & and |, and ~ is "not".
+// It is "outside", not "within", because that is what ends a search: what costs least is asked.
 
 #include <bit>
 #include <cstddef>
@@ -22,18 +23,18 @@
 class Step1 {
  public:
   static constexpr std::size_t kBytes = 1;
-  static constexpr std::size_t kLane = 1;  // bits of what gaps() returns for each byte
+  static constexpr std::size_t kLane = 1;  // bits of what hits() returns for each byte
 
   explicit Step1(const char* at) : byte_(static_cast<unsigned char>(*at)) {}
-  // Both bounds are in, and below 0x80.
-  unsigned within(unsigned char low, unsigned char high) const {
-    return low <= byte_ && byte_ <= high ? 1 : 0;
+  // Both bounds are below 0x80, and not outside.
+  unsigned outside(unsigned char low, unsigned char high) const {
+    return byte_ < low || high < byte_ ? 1 : 0;
   }
-  unsigned is(unsigned char c) const { return within(c, c); }
+  unsigned is(unsigned char c) const { return byte_ == c ? 1 : 0; }
   Step1 lower() const { return Step1(byte_ | 0x20U); }  // what is no letter becomes something else
-  // Not 0 if a lane is not set; and the first one that is not.
-  static unsigned gaps(unsigned lanes) { return ~lanes & 1; }
-  static std::size_t first(unsigned) { return 0; }
+  // Not 0 if a lane is set; and the first one that is, kBytes if none is.
+  static unsigned hits(unsigned lanes) { return lanes & 1; }
+  static std::size_t first(unsigned hits) { return hits ^ 1; }
 
  private:
   explicit Step1(unsigned byte) : byte_(byte) {}
@@ -48,17 +49,17 @@ class Step8 {
   static constexpr std::size_t kLane = 8;
 
   explicit Step8(const char* at) { std::memcpy(&bytes_, at, kBytes); }
-  std::uint64_t within(unsigned char low, unsigned char high) const {
+  std::uint64_t outside(unsigned char low, unsigned char high) const {
     const std::uint64_t seven = bytes_ & ~kTop;
-    return (seven + all(0x80U - low)) & ~((seven + all(0x7fU - high)) | bytes_);
+    return ~(seven + all(0x80U - low)) | (seven + all(0x7fU - high)) | bytes_;
   }
   std::uint64_t is(unsigned char c) const {
     return ~((((bytes_ & ~kTop) ^ all(c)) + ~kTop) | bytes_);
   }
   Step8 lower() const { return Step8(bytes_ | all(0x20)); }
-  static std::uint64_t gaps(std::uint64_t lanes) { return ~lanes & kTop; }
-  static std::size_t first(std::uint64_t gaps) {
-    return static_cast<std::size_t>(std::countr_zero(gaps)) / 8;
+  static std::uint64_t hits(std::uint64_t lanes) { return lanes & kTop; }
+  static std::size_t first(std::uint64_t hits) {
+    return static_cast<std::size_t>(std::countr_zero(hits)) / 8;
   }
 
  private:
@@ -70,24 +71,22 @@ class Step8 {
 };
 
 #ifdef __SSE2__
-// Sixteen bytes in a vector. A lane is a byte, all ones or all zeros.
+// Sixteen bytes in a vector. Here, too, a lane is the top bit of its byte.
 class Step16 {
  public:
   static constexpr std::size_t kBytes = 16;
   static constexpr std::size_t kLane = 1;
 
   explicit Step16(const char* at) : bytes_(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at))) {}
-  __m128i within(unsigned char low, unsigned char high) const {
-    const __m128i above = _mm_sub_epi8(bytes_, all(low));  // what is lower wraps round to the top
-    return _mm_cmpeq_epi8(_mm_min_epu8(above, all(high - low)), above);
+  __m128i outside(unsigned char low, unsigned char high) const {
+    const __m128i above = _mm_sub_epi8(bytes_, all(low));   // what is lower wraps round to the top
+    return _mm_adds_epu8(above, all(0x7f - (high - low)));  // 0x80 or more, and 0xff at most
   }
   __m128i is(unsigned char c) const { return _mm_cmpeq_epi8(bytes_, all(c)); }
   Step16 lower() const { return Step16(_mm_or_si128(bytes_, all(0x20))); }
-  static unsigned gaps(__m128i lanes) {
-    return static_cast<unsigned>(_mm_movemask_epi8(lanes)) ^ 0xffff;
-  }
-  static std::size_t first(unsigned gaps) {
-    return static_cast<std::size_t>(std::countr_zero(gaps));
+  static unsigned hits(__m128i lanes) { return static_cast<unsigned>(_mm_movemask_epi8(lanes)); }
+  static std::size_t first(unsigned hits) {
+    return static_cast<std::size_t>(std::countr_zero(hits | 0x10000));
   }
 
  private:
@@ -106,18 +105,18 @@ using Step = Step16;
 using Step = Step8;
 #endif
 
-// Where the bytes of that kind end that begin at `from`; text.size() if they do not.
+// Where the first byte of that kind stands, from `from` on; text.size() if there is none.
 template <typename Wide = Step, typename Kind>
-std::size_t skip(Kind kind, std::string_view text, std::size_t from) {
+std::size_t find(Kind kind, std::string_view text, std::size_t from) {
   for (; from + Wide::kBytes <= text.size(); from += Wide::kBytes) {
-    const auto gaps = Wide::gaps(kind(Wide(text.data() + from)));
-    if (gaps != 0) return from + Wide::first(gaps);
+    const auto hits = Wide::hits(kind(Wide(text.data() + from)));
+    if (hits != 0) return from + Wide::first(hits);
   }
   if (from == text.size()) return from;
-  if (text.size() < Wide::kBytes) return skip<Step1>(kind, text, from);
+  if (text.size() < Wide::kBytes) return find<Step1>(kind, text, from);
   // The rest is shorter than a step: the text's last step is taken, which begins before it, and the
   // lanes that were looked at already are shifted out.
   const std::size_t last = text.size() - Wide::kBytes;
-  const auto gaps = Wide::gaps(kind(Wide(text.data() + last))) >> ((from - last) * Wide::kLane);
-  return gaps != 0 ? from + Wide::first(gaps) : text.size();
+  const auto hits = Wide::hits(kind(Wide(text.data() + last))) >> ((from - last) * Wide::kLane);
+  return hits != 0 ? from + Wide::first(hits) : text.size();
 }
