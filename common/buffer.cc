@@ -9,14 +9,19 @@ Block BufferPool::allocate(std::size_t size) {
   return block;
 }
 
+// By far the most frequent: a message begins.
 void Buffer::make_room(std::size_t least) {
+  if (block_ || least > BufferPool::kBlockSize) return make_more_room(least);
+  const std::size_t usual =
+      least <= BufferPool::kSmallSize ? BufferPool::kSmallSize : BufferPool::kBlockSize;
+  block_ = pool_->take(usual);
+  capacity_ = static_cast<std::uint32_t>(usual);
+}
+
+void Buffer::make_more_room(std::size_t least) {
   const std::size_t needed = size() + least;
   if (needed > BufferPool::kBlockSize) return grow(needed);
-  const std::size_t usual =
-      needed <= BufferPool::kSmallSize ? BufferPool::kSmallSize : BufferPool::kBlockSize;
-  if (block_) return move_to(usual);
-  block_ = pool_->take(usual);  // by far the most frequent: a message begins
-  capacity_ = static_cast<std::uint32_t>(usual);
+  move_to(needed <= BufferPool::kSmallSize ? BufferPool::kSmallSize : BufferPool::kBlockSize);
 }
 
 // Doubling keeps appending linear; an exact first size keeps a large answer from costing twice.
@@ -71,8 +76,9 @@ void Buffer::erase(std::size_t from, std::size_t count) {
 }
 
 void Buffer::give_back() {
-  pool_->give(std::move(block_), capacity_);
-  capacity_ = begin_ = end_ = 0;
+  const std::size_t size = std::exchange(capacity_, 0);
+  begin_ = end_ = 0;
+  pool_->give(std::move(block_), size);
 }
 
 void Buffer::swap(Buffer& other) noexcept {

@@ -66,9 +66,10 @@ class BufferPool {
     SpareBlocks& blocks = spare(size);
     return has(size) && !blocks.empty() ? blocks.pop() : allocate(size);
   }
-  void give(Block block, std::size_t size) {
+  void give(Block&& block, std::size_t size) {
     SpareBlocks& blocks = spare(size);
-    if (has(size) && blocks.count() * size < kSpareBytes) blocks.push(std::move(block));
+    if (!has(size) || blocks.count() * size >= kSpareBytes) return block.reset();
+    blocks.push(std::move(block));
   }
 
  private:
@@ -115,6 +116,7 @@ class Buffer {
 
  private:
   void make_room(std::size_t least);
+  void make_more_room(std::size_t least);
   void grow(std::size_t needed);
   void move_to(std::size_t capacity);
   void shrink();
