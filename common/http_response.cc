@@ -100,7 +100,7 @@ void render(Buffer& out, const Response& response, Date& date, ConnectionOption 
     writer.put("\r\n");
   }
   writer.put(response.more);
-  writer.put(connection_line(connection));
+  if (connection != ConnectionOption::unsaid) writer.put(connection_line(connection));
   writer.put("\r\n");
   if (with_body) response.upper ? writer.put_upper(response.body) : writer.put(response.body);
   out.commit(writer.size());

@@ -102,9 +102,7 @@ ParseResult HttpSession::read_chunks() {
 void HttpSession::answer(Buffer& out, bool last) {
   Request request = parser_.request(in_.view());
   request.body = in_.view().substr(head_, body_);
-  // An empty line is not the beginning of another request.
-  const std::string_view rest = in_.view().substr(head_ + body_);
-  bool close = !parser_.keep_alive() || (last && std::string_view("\r\n").starts_with(rest));
+  bool close = !parser_.keep_alive() || (last && !another_begins());
   if (!answered_early_) {
     const Response response =
         parser_.expects_unknown() ? error_response(417) : respond(request, context_);
@@ -116,6 +114,11 @@ void HttpSession::answer(Buffer& out, bool last) {
   head_ = body_ = 0;
   answered_early_ = false;
   if (close) finish();
+}
+
+// An empty line is not the beginning of another request.
+bool HttpSession::another_begins() const {
+  return !std::string_view("\r\n").starts_with(in_.view().substr(head_ + body_));
 }
 
 void HttpSession::say(Buffer& out, const Response& response, bool close) {

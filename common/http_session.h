@@ -24,6 +24,7 @@ class HttpSession : public Session {
   ParseResult meet_expectation(Buffer& out, bool last);
 
   inline void answer(Buffer& out, bool last);
+  bool another_begins() const;
   void say(Buffer& out, const Response& response, bool close);
   void refuse(Buffer& out, int status);
 

@@ -152,14 +152,17 @@ bool is_server_wide(const Request& request) {
   return request.method == Method::options && request.path == "*";
 }
 
+// Where credentials are asked for, GET /hello alone goes without.
+[[gnu::noinline]] bool may(const Request& request, const Route* route, const App& app) {
+  return (route != nullptr && route->path == "/hello") ||
+         authorized(request.authorization, app.credentials);
+}
+
 // Why the request is not wanted, 501, 401, 404 or 405; 0 if it is. `route`: of its path, or
 // nullptr.
 int refusal(const Request& request, const Route* route, const App& app) {
   if (request.method == Method::unknown) return 501;
-  const bool open = route != nullptr && route->path == "/hello";
-  if (!app.credentials.empty() && !open && !authorized(request.authorization, app.credentials)) {
-    return 401;
-  }
+  if (!app.credentials.empty() && !may(request, route, app)) return 401;
   if (request.method == Method::connect) return 405;
   if (is_server_wide(request)) return 0;
   if (route == nullptr) return 404;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "common/buffer.h"
 #include "common/context.h"
@@ -43,21 +44,24 @@ class Session {
   // Input. The stage appends what the peer sent to input() and says how much that was; feed() is
   // both in one.
   Buffer& input() { return in_; }
-  Progress received(std::size_t count);
-  Progress feed(std::string_view bytes);
+  inline Progress received(std::size_t count);
+  Progress feed(std::string_view bytes) {
+    in_.append(bytes);
+    return received(bytes.size());
+  }
   void feed_eof() { eof_ = true; }  // the peer shut down its sending side
 
   // Appends answers to `out` until it needs more input or `out` holds kHighWater. `last`: the
   // server drains and no byte waits in the kernel, so what can be answered now is the last answer.
   // A request that has begun is waited for; where none has, this ends the session.
   virtual Phase advance(Buffer& out, bool last) = 0;
-  Phase phase() const;  // what advance() returned
+  inline Phase phase() const;  // what advance() returned
 
   // The idle time-out struck. True: `out` holds a last word, send it. False: just close.
   virtual bool expire(Buffer& out) = 0;
 
   // Output: the kernel took `count` bytes, and with `flushed` that was all of it.
-  Progress sent(std::size_t count, bool flushed);
+  inline Progress sent(std::size_t count, bool flushed);
 
  protected:
   // Nothing left to say: from now on input is counted and dropped. `linger`: what was said may
@@ -79,6 +83,28 @@ class Session {
   Phase phase_ = Phase::open;
   std::uint32_t discarded_ = 0;
 };
+
+Progress Session::received(std::size_t count) {
+  context_.stats.bytes_in.add(count);
+  if (finished()) {
+    discarded_ += static_cast<std::uint32_t>(count);
+    in_.clear();
+    return Progress::none;
+  }
+  return streaming_ && count != 0 ? Progress::made : Progress::none;
+}
+
+Progress Session::sent(std::size_t count, bool flushed) {
+  context_.stats.bytes_out.add(count);
+  spoke_ = spoke_ || count != 0;
+  const bool made = streaming_ ? count != 0 : flushed && std::exchange(answered_, false);
+  return made ? Progress::made : Progress::none;
+}
+
+Phase Session::phase() const {
+  const bool deaf = eof_ || discarded_ > kMaxDiscard;
+  return phase_ == Phase::linger && deaf ? Phase::over : phase_;
+}
 
 // A new session for a client of that protocol's port.
 std::unique_ptr<Session> make_session(Protocol protocol, Context& context);
