@@ -9,8 +9,10 @@
 #include <string_view>
 #include <type_traits>
 
+// Moved so that 'z' is the greatest of the signed numbers, one comparison has both bounds.
 constexpr char ascii_upper(char c) {
-  return static_cast<char>(c - ((static_cast<unsigned char>(c - 'a') < 26) ? 'a' - 'A' : 0));
+  const auto moved = static_cast<signed char>(c + (0x7f - 'z'));
+  return static_cast<char>(c - (moved > 0x7f - 26 ? 'a' - 'A' : 0));
 }
 
 // a-z become A-Z, every other byte stays. `to` may be `from` itself.
