@@ -101,8 +101,10 @@ class Step16 {
 using Step = LAB_STEP;
 #elif defined(__SSE2__)
 using Step = Step16;
-#else
+#elif __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__  // first() takes the lowest byte for the first one
 using Step = Step8;
+#else
+using Step = Step1;
 #endif
 
 // Where the first byte of that kind stands, from `from` on; text.size() if there is none.
