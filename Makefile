@@ -107,19 +107,20 @@ build   = $(alone) $(MAKE) --no-print-directory -s -j$(JOBS) SAN=$(1) $(or $(2),
 CHECKS := unit blackbox tsan
 AT_ONCE ?= $(if $(filter 1,$(JOBS)),1,2)
 
-.PHONY: test checked asan
+.PHONY: test asan
 test: deps  ## all tests, most of them built with ASan and UBSan, some with TSan (AT_ONCE=1: one by one)
 	@rm -rf $(BUILD)/test
-	@printf '%s\n' $(CHECKS) | xargs -P $(AT_ONCE) -I@ $(MAKE) --no-print-directory checked CHECK=@ || \
+	@printf '%s\n' $(CHECKS) | xargs -P $(AT_ONCE) -I@ $(MAKE) --no-print-directory checked-@ || \
 	  { echo "FAILED:" $$(cat $(BUILD)/test/failed); exit 1; }
 
-# What a check prints comes in one piece, when it has ended.
-checked:
-	@mkdir -p $(BUILD)/test; began=$$(date +%s); echo "== make $(CHECK)"; \
-	if $(MAKE) --no-print-directory $(CHECK) > $(BUILD)/test/$(CHECK).log 2>&1; then did=passed; \
-	else did=FAILED; echo $(CHECK) >> $(BUILD)/test/failed; fi; \
-	cat $(BUILD)/test/$(CHECK).log; \
-	echo "== make $(CHECK) $$did in $$(($$(date +%s) - began)) s"; [ $$did = passed ]
+# What a check prints comes in one piece, when it has ended. (Its name is no variable: a make that a
+# test runs would be told it, too.)
+checked-%:
+	@mkdir -p $(BUILD)/test; began=$$(date +%s); echo "== make $*"; \
+	if $(MAKE) --no-print-directory $* > $(BUILD)/test/$*.log 2>&1; then did=passed; \
+	else did=FAILED; echo $* >> $(BUILD)/test/failed; fi; \
+	cat $(BUILD)/test/$*.log; \
+	echo "== make $* $$did in $$(($$(date +%s) - began)) s"; [ $$did = passed ]
 
 asan: unit  ## unit and black-box tests alone, with AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory blackbox

@@ -312,6 +312,7 @@ def test_it_checks_a_students_work(tree, tmp_path):
     mine = tmp_path / "mine"
     run("make", "-s", "lab-start", f"DIR={mine}", folder=tree)
     check = ("make", "-s", "lab-check", f"DIR={mine}")
-    assert points(run(*check, "CP=1", folder=tree, status=2)) == ["4/4", "0/16"]
+    said = run(*check, "CP=1", folder=tree, status=2)
+    assert points(said) == ["4/4", "0/16"], said
     run("make", "-s", "lab-release", f"DIR={mine}", "CP=2", folder=harness.ROOT)
     assert points(run(*check, "CP=3", folder=tree, status=2)) == ["4/4", "16/16", "14/14", "0/14"]
