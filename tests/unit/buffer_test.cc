@@ -224,6 +224,16 @@ TEST(Buffer, TakesTheSmallestBlockThatHoldsIt) {
   }
 }
 
+// Fails where what just fits, once the rest has moved to the front, gets a large block.
+TEST(Buffer, FillsASmallBlockBeforeItTakesALargeOne) {
+  BufferPool pool;
+  Buffer buffer(pool);
+  buffer.append("0123456789");
+  buffer.consume(9);
+  EXPECT_EQ(buffer.room(BufferPool::kSmallSize - 1).size(), BufferPool::kSmallSize - 1);
+  EXPECT_EQ(buffer.view(), "9");
+}
+
 // Fails where each append to a large buffer moves all of it.
 TEST(Buffer, DoublesWhenItGrows) {
   BufferPool pool;
