@@ -41,6 +41,7 @@ void Buffer::move_to(std::size_t capacity) {
     char* grown = static_cast<char*>(std::realloc(block_.release(), capacity));
     if (grown == nullptr) throw std::bad_alloc();
     block_.reset(grown);
+    capacity_ = static_cast<std::uint32_t>(capacity);
   } else {
     Buffer fresh(*pool_);
     fresh.block_ = pool_->take(capacity);
@@ -48,7 +49,6 @@ void Buffer::move_to(std::size_t capacity) {
     fresh.append(view());
     swap(fresh);
   }
-  capacity_ = static_cast<std::uint32_t>(capacity);
   begin_ = 0;
   end_ = static_cast<std::uint32_t>(count);
 }

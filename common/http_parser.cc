@@ -89,6 +89,13 @@ inline bool is_crlf(std::string_view text, std::size_t at) {
   return at + 1 < text.size() && std::memcmp(text.data() + at, "\r\n", 2) == 0;
 }
 
+// Of a line whose CRLF is not seen: `end` is its first control, or all that is seen ends there.
+inline ParseResult without_end(std::string_view seen, std::size_t end, std::size_t window,
+                               int too_long) {
+  if (end + 1 < seen.size() || (end < seen.size() && seen[end] != '\r')) return refused(400);
+  return seen.size() < window ? ParseResult{} : refused(too_long);
+}
+
 // Moves `looked` to the CR that ends the line it is in. The line must end within the first `window`
 // bytes; if it cannot, the refusal is `too_long`.
 inline ParseResult find_line_end(std::string_view text, std::size_t window, std::uint16_t& looked,
@@ -96,9 +103,8 @@ inline ParseResult find_line_end(std::string_view text, std::size_t window, std:
   const std::string_view seen = text.substr(0, window);
   const std::size_t end = is_crlf(seen, looked) ? looked : find_control(seen, looked);
   looked = static_cast<std::uint16_t>(end);
-  if (is_crlf(seen, end)) return {ParseResult::kComplete};
-  if (end + 1 < seen.size() || (end < seen.size() && seen[end] != '\r')) return refused(400);
-  return seen.size() < window ? ParseResult{} : refused(too_long);
+  return is_crlf(seen, end) ? ParseResult{ParseResult::kComplete}
+                            : without_end(seen, end, window, too_long);
 }
 
 // ---- values -----------------------------------------------------------------------------------
@@ -217,8 +223,7 @@ ParseResult HttpParser::unfinished(std::string_view seen, std::size_t end) {
   // A refusal may come before the line is complete, and a HEAD must not get a body even then.
   const std::string_view line(seen.data() + line_, seen.size() - line_);
   if (fields_ == 0 && line.starts_with("HEAD ")) method_ = Method::head;
-  if (end + 1 < seen.size() || (end < seen.size() && seen[end] != '\r')) return refused(400);
-  return seen.size() < window() ? ParseResult{} : refused(fields_ == 0 ? 414 : 431);
+  return without_end(seen, end, window(), fields_ == 0 ? 414 : 431);
 }
 
 // One empty line before a request is forgiven (RFC 9112, section 2.2).
