@@ -5,6 +5,7 @@ machine may be busy."""
 
 from __future__ import annotations
 
+import select
 import signal
 import socket
 import threading
@@ -206,6 +207,21 @@ def test_text_stalled_is_closed(start):
         load.stuff(sock, b"s" * MIB, quiet=0.2)
         eventually(lambda: open_connections(server) == 0, timeout=IDLE + LATE,
                    what="the stalled client is gone")
+
+
+def test_half_a_request_buys_no_time_for_who_does_not_read(start):
+    """Fails where a client that is owed bytes is sent a 408 for the request that it has begun
+    behind them, and gets a time-out more for that: who stalls after it is gone before it."""
+    server = start("--idle-timeout", str(IDLE))
+    # The requests of one read have short answers, and the last one of them is nearly always cut.
+    message = wire.request("GET", "/hello", "X-Long: " + "x" * 700)
+    with server.connect("http") as half, server.connect("text") as whole:
+        load.stuff(half, message, quiet=0.3)
+        load.stuff(whole, b"s" * MIB, quiet=0.1)
+        eventually(lambda: open_connections(server) <= 1, timeout=IDLE + LATE, what="one is gone")
+        closed = select.poll()
+        closed.register(half, 0)
+        assert closed.poll(0), "the one that stalled later"
 
 
 @pytest.mark.parametrize("port", ["text", "http"])
