@@ -2,29 +2,31 @@
 // The few character rules that the text port, the parser and the routes share. ASCII only: a byte
 // of a UTF-8 sequence is never touched, because none of them is below 0x80.
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <type_traits>
 
-// Moved so that 'z' is the greatest of the signed numbers, one comparison has both bounds.
 constexpr char ascii_upper(char c) {
-  const auto moved = static_cast<signed char>(c + (0x7f - 'z'));
-  return static_cast<char>(c - (moved > 0x7f - 26 ? 'a' - 'A' : 0));
+  return static_cast<char>('a' <= c && c <= 'z' ? c - ('a' - 'A') : c);
 }
 
 // a-z become A-Z, every other byte stays. `to` may be `from` itself.
-// The inner loop has a fixed length and works on a copy, which cannot overlap anything: that is
-// what lets the compiler turn it into vector code at -O2.
+// 16 bytes are computed with as one, which g++ and clang++ can for any machine (vector extensions).
+// Moved so that 'z' is the greatest of the signed numbers, one comparison has both bounds; it
+// answers -1 for each byte where it is true, and 0 elsewhere.
 inline void ascii_upper(std::string_view from, char* to) {
-  std::array<char, 32> step;
+  using Bytes = std::uint8_t __attribute__((vector_size(16)));
+  using Signed = std::int8_t __attribute__((vector_size(16)));
   std::size_t at = 0;
-  for (; at + step.size() <= from.size(); at += step.size()) {
-    std::memcpy(step.data(), from.data() + at, step.size());
-    for (char& c : step) c = ascii_upper(c);
-    std::memcpy(to + at, step.data(), step.size());
+#pragma GCC unroll 4
+  for (; at + sizeof(Bytes) <= from.size(); at += sizeof(Bytes)) {
+    Bytes bytes;
+    std::memcpy(&bytes, from.data() + at, sizeof(bytes));
+    const auto lower = reinterpret_cast<Signed>(bytes + (0x7f - 'z')) > 0x7f - 26;
+    bytes -= reinterpret_cast<Bytes>(lower) & ('a' - 'A');
+    std::memcpy(to + at, &bytes, sizeof(bytes));
   }
   for (; at < from.size(); ++at) to[at] = ascii_upper(from[at]);
 }
