@@ -38,19 +38,19 @@ class SpareBlocks {
   bool empty() const { return first_ == nullptr; }
   std::size_t count() const { return count_; }
   void push(Block block) {
-    std::construct_at(reinterpret_cast<Block*>(block.get()), std::move(first_));
-    first_ = std::move(block);
+    first_ = std::construct_at(reinterpret_cast<Spare*>(block.release()), Spare{first_});
     ++count_;
   }
   Block pop() {
-    Block block = std::move(first_);
-    first_ = std::move(*std::launder(reinterpret_cast<Block*>(block.get())));
     --count_;
-    return block;
+    return Block(reinterpret_cast<char*>(std::exchange(first_, first_->next)));
   }
 
  private:
-  Block first_;
+  struct Spare {
+    Spare* next;
+  };
+  Spare* first_ = nullptr;
   std::size_t count_ = 0;
 };
 
