@@ -4,7 +4,7 @@
 #include <cstring>
 
 Phase HttpSession::advance(Buffer& out, bool last) {
-  while (!finished()) {
+  while (!in_.empty()) {
     if (out.size() >= kHighWater) return phase();
     const ParseResult found = read_message(out, last);
     if (found.kind == ParseResult::kComplete) {
@@ -22,7 +22,6 @@ Phase HttpSession::advance(Buffer& out, bool last) {
 }
 
 ParseResult HttpSession::read_message(Buffer& out, bool last) {
-  if (in_.empty() && head_ == 0) return {};
   if (head_ == 0) {
     const ParseResult head = read_head(out, last);
     if (head.kind != ParseResult::kComplete) return head;
@@ -72,6 +71,7 @@ ParseResult HttpSession::meet_expectation(Buffer& out, bool last) {
 }
 
 ParseResult HttpSession::read_body() {
+  if (to_come_ == 0) return {ParseResult::kComplete};
   // One block for head and body, so that a megabyte is not moved each time it grows.
   if (to_come_ > BufferPool::kBlockSize && body_ == 0 && !answered_early_)
     in_.room(to_come_ + BufferPool::kBlockSize);
@@ -101,7 +101,7 @@ ParseResult HttpSession::read_chunks() {
 
 void HttpSession::answer(Buffer& out, bool last) {
   Request request = parser_.request(in_.view());
-  request.body = in_.view().substr(head_, body_);
+  request.body = {in_.view().data() + head_, body_};
   bool close = !parser_.keep_alive() || (last && !another_begins());
   if (!answered_early_) {
     const Response response =
