@@ -118,11 +118,7 @@ std::optional<Response> UpperService::refuse(const Request& request, const App& 
   // The routes do not know the path; what they hold against any path (401, 501) comes first.
   const auto refused = refuse_unread(request, app);
   if (refused && refused->status != 404) return refused;
-  if (request.method != Method::post) {
-    Response response = error_response(405);
-    response.more = "Allow: POST\r\n";
-    return response;
-  }
+  if (request.method != Method::post) return error_response(405, "Allow: POST\r\n");
   if (!well_formed(request.body)) return error_response(400);
   return std::nullopt;
 }

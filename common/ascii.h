@@ -16,7 +16,7 @@ constexpr char ascii_upper(char c) {
 // 16 bytes are computed with as one, which g++ and clang++ can for any machine (vector extensions).
 // Moved so that 'z' is the greatest of the signed numbers, one comparison has both bounds; it
 // answers -1 for each byte where it is true, and 0 elsewhere.
-inline void ascii_upper(std::string_view from, char* to) {
+[[gnu::noinline]] inline void ascii_upper(std::string_view from, char* to) {
   using Bytes = std::uint8_t __attribute__((vector_size(16)));
   using Signed = std::int8_t __attribute__((vector_size(16)));
   std::size_t at = 0;

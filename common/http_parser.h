@@ -14,6 +14,7 @@
 #include <string_view>
 
 enum class Method : std::uint8_t {
+  unknown,
   get,
   head,
   post,
@@ -23,7 +24,6 @@ enum class Method : std::uint8_t {
   options,
   trace,
   patch,
-  unknown,
 };
 
 // A complete request head (and, once the session has it, the body). Views into the parsed bytes.

@@ -52,6 +52,10 @@ std::string_view connection_line(ConnectionOption option) {
   return {};
 }
 
+[[gnu::noinline]] char* write_number(char* at, std::size_t number) {
+  return std::to_chars(at, at + 20, number).ptr;
+}
+
 // Copies pieces one after the other into space that is known to be large enough.
 class Writer {
  public:
@@ -60,7 +64,7 @@ class Writer {
     if (!piece.empty()) std::memcpy(at_, piece.data(), piece.size());  // empty may be null
     at_ += piece.size();
   }
-  void put(std::size_t number) { at_ = std::to_chars(at_, at_ + 20, number).ptr; }
+  void put(std::size_t number) { at_ = write_number(at_, number); }
   void put_upper(std::string_view piece) {
     ascii_upper(piece, at_);
     at_ += piece.size();
@@ -74,25 +78,25 @@ class Writer {
 
 }  // namespace
 
-Response error_response(int status) {
-  return {.status = status, .body = status_line(status).substr(std::strlen("HTTP/1.1 "))};
+Response error_response(int status, std::string_view more) {
+  return {
+      .status = status, .body = status_line(status).substr(std::strlen("HTTP/1.1 ")), .more = more};
 }
 
 void render(Buffer& out, const Response& response, Date& date, ConnectionOption connection,
             bool head_only) {
   constexpr std::size_t kFixed = 256;  // more than status line, Date, names and numbers ever take
-  const bool with_body = !head_only && response.status != 204;
-  const std::size_t body = with_body ? response.body.size() : 0;
+  const std::string_view body = head_only ? std::string_view() : response.body;
   Writer writer(
-      out.room(kFixed + response.content_type.size() + response.more.size() + body).data());
+      out.room(kFixed + response.content_type.size() + response.more.size() + body.size()).data());
   // Pieces whose size the compiler knows become a few stores; the others are calls of memcpy.
-  if (response.status == 200) {
+  if (response.status == 200) [[likely]] {
     writer.put("HTTP/1.1 200 OK\r\n");
   } else {
     writer.put(status_line(response.status));
   }
   writer.put(date.line());
-  if (response.status != 204) {
+  if (response.status != 204) [[likely]] {
     writer.put("Content-Type: ");
     writer.put(response.content_type);
     writer.put("\r\nContent-Length: ");
@@ -102,6 +106,6 @@ void render(Buffer& out, const Response& response, Date& date, ConnectionOption 
   writer.put(response.more);
   if (connection != ConnectionOption::unsaid) writer.put(connection_line(connection));
   writer.put("\r\n");
-  if (with_body) response.upper ? writer.put_upper(response.body) : writer.put(response.body);
+  response.upper ? writer.put_upper(body) : writer.put(body);
   out.commit(writer.size());
 }

@@ -19,7 +19,7 @@ struct Response {
 enum class ConnectionOption : std::uint8_t { unsaid, close, keep_alive };
 
 // "404 Not Found" and CRLF, as text/plain.
-Response error_response(int status);
+Response error_response(int status, std::string_view more = {});
 
 // Appends head and body; with `head_only` the head alone, which still tells the body's length.
 void render(Buffer& out, const Response& response, Date& date, ConnectionOption connection,

@@ -13,6 +13,8 @@ constexpr std::string_view kAllow = "Allow: GET, HEAD, POST, OPTIONS\r\n";
 constexpr std::string_view kAllowGet = "Allow: GET, HEAD\r\n";
 constexpr std::string_view kAllowPost = "Allow: POST\r\n";
 constexpr std::string_view kAllowGetPost = "Allow: GET, HEAD, POST\r\n";
+constexpr std::string_view kChallenge =
+    "WWW-Authenticate: Basic realm=\"reactor lab\", charset=\"UTF-8\"\r\n";
 
 Response page(const Request&, Context& context) {
   return {.content_type = "text/html; charset=utf-8", .body = context.app.page};
@@ -168,36 +170,22 @@ bool is_server_wide(const Request& request) {
          authorized(request.authorization, app.credentials);
 }
 
-// Why the request is not wanted, 501, 401, 404 or 405; 0 if it is. `route`: of its path, or
-// nullptr.
-int refusal(const Request& request, const Route* route, const App& app) {
-  if (request.method == Method::unknown) return 501;
-  if (!app.credentials.empty() && !may(request, route, app)) return 401;
-  if (request.method == Method::connect) return 405;
-  if (is_server_wide(request)) return 0;
-  if (route == nullptr) return 404;
-  return handler_of(route, request.method) == nullptr ? 405 : 0;
-}
-
-// The answer that says so. Built here alone: a request that is wanted does not pay for it.
-Response refused(int status, const Request& request, const Route* route) {
-  Response response = error_response(status);
-  if (status == 401) {
-    response.more = "WWW-Authenticate: Basic realm=\"reactor lab\", charset=\"UTF-8\"\r\n";
-  } else if (status == 405) {
-    const bool nowhere = route == nullptr || request.method == Method::connect;
-    response.more = nowhere ? kAllow : route->allow;
-  }
-  return response;
+// Why the request is not wanted; nothing if it is. `route`: of its path, or nullptr.
+[[gnu::noinline]] std::optional<Response> refuse(const Request& request, const Route* route,
+                                                 const App& app) {
+  if (request.method == Method::unknown) return error_response(501);
+  if (!app.credentials.empty() && !may(request, route, app)) return error_response(401, kChallenge);
+  if (request.method == Method::connect) return error_response(405, kAllow);
+  if (is_server_wide(request)) return std::nullopt;
+  if (route == nullptr) return error_response(404);
+  if (handler_of(route, request.method) == nullptr) return error_response(405, route->allow);
+  return std::nullopt;
 }
 
 }  // namespace
 
 std::optional<Response> refuse_unread(const Request& request, const App& app) {
-  const Route* route = find_route(request.path);
-  const int status = refusal(request, route, app);
-  if (status == 0) return std::nullopt;
-  return refused(status, request, route);
+  return refuse(request, find_route(request.path), app);
 }
 
 // Where there is a handler, and everyone may, there is nothing to refuse.
@@ -205,8 +193,7 @@ Response respond(const Request& request, Context& context) {
   const Route* route = find_route(request.path);
   const Handler handler = handler_of(route, request.method);
   if (handler == nullptr || !context.app.credentials.empty()) {
-    const int status = refusal(request, route, context.app);
-    if (status != 0) return refused(status, request, route);
+    if (const auto refused = refuse(request, route, context.app)) return *refused;
     if (handler == nullptr) return {.status = 204, .more = kAllow};  // OPTIONS *
   }
   return handler(request, context);
