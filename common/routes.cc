@@ -138,7 +138,7 @@ bool names(std::string_view path, std::string_view route) {
 }
 
 // Unrolled, each path is a constant: comparing takes two instructions, not a call of memcmp.
-inline const Route* find_route(std::string_view path) {
+const Route* find_route(std::string_view path) {
 #pragma GCC unroll 16
   for (const Route& route : kRoutes) {
     if (path == route.path) return &route;
@@ -149,15 +149,8 @@ inline const Route* find_route(std::string_view path) {
 // nullptr: nobody answers that.
 inline Handler handler_of(const Route* route, Method method) {
   if (route == nullptr) return nullptr;
-  switch (method) {
-    case Method::get:
-    case Method::head:
-      return route->get;
-    case Method::post:
-      return route->post;
-    default:
-      return nullptr;
-  }
+  if (method == Method::get || method == Method::head) return route->get;
+  return method == Method::post ? route->post : nullptr;
 }
 
 bool is_server_wide(const Request& request) {
@@ -165,7 +158,7 @@ bool is_server_wide(const Request& request) {
 }
 
 // Where credentials are asked for, GET /hello alone goes without.
-[[gnu::noinline]] bool may(const Request& request, const Route* route, const App& app) {
+bool may(const Request& request, const Route* route, const App& app) {
   return (route != nullptr && route->path == "/hello") ||
          authorized(request.authorization, app.credentials);
 }
