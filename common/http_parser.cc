@@ -385,16 +385,6 @@ int HttpParser::check_head() const {
   return transfer_encoding_ == Encoding::unknown_in_chunks ? 501 : 400;
 }
 
-Request HttpParser::request(std::string_view message) const {
-  const std::string_view path = path_.of(message);
-  return {.method = method_,
-          .path = path.empty() ? "/" : path,  // http://host, http://host?query
-          .query = query_.of(message),
-          .content_type = content_type_.of(message),
-          .authorization = authorization_.of(message),
-          .body = {}};
-}
-
 HttpParser::Slice HttpParser::slice(std::size_t begin, std::size_t end) {
   return {static_cast<std::uint16_t>(begin), static_cast<std::uint16_t>(end - begin)};
 }

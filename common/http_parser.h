@@ -110,6 +110,16 @@ class HttpParser {
   bool keep_alive_ = false;
 };
 
+inline Request HttpParser::request(std::string_view message) const {
+  const std::string_view path = path_.of(message);
+  return {.method = method_,
+          .path = path.empty() ? "/" : path,  // http://host, http://host?query
+          .query = query_.of(message),
+          .content_type = content_type_.of(message),
+          .authorization = authorization_.of(message),
+          .body = {}};
+}
+
 // Takes the chunks apart (RFC 9112, section 7.1). Shown the raw bytes it has not used yet, it
 // names how many it used and which of them are data; the caller keeps the rest and shows it again.
 class ChunkedDecoder {

@@ -15,7 +15,7 @@ class HttpSession : public Session {
   bool expire(Buffer& out) override;
 
  private:
-  // Inline, and defined where they are used: each has one caller, on the path of every request.
+  // What is inline is on the path of every request, and defined where it is used.
   // A message stands in in_, contiguous: its head, then as much of its body as has come, decoded.
   inline ParseResult read_message(Buffer& out, bool last);
   inline ParseResult read_head(Buffer& out, bool last);
@@ -24,8 +24,8 @@ class HttpSession : public Session {
   ParseResult meet_expectation(Buffer& out, bool last);
 
   inline void answer(Buffer& out, bool last);
+  inline void say(Buffer& out, const Response& response, bool close);
   bool another_begins() const;
-  void say(Buffer& out, const Response& response, bool close);
   void refuse(Buffer& out, int status);
 
   HttpParser parser_;
