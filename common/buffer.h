@@ -94,7 +94,8 @@ class Buffer {
   // Free space behind the bytes, at least `least` of it. What is written there counts after
   // commit(). Invalidates views: the bytes may move.
   std::span<char> room(std::size_t least) {
-    if (capacity_ - end_ < least) [[likely]] make_room(least);
+    if (capacity_ - end_ < least) [[likely]]
+      make_room(least);
     return {block_.get() + end_, capacity_ - end_};
   }
   void commit(std::size_t count) { end_ += static_cast<std::uint32_t>(count); }

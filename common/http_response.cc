@@ -61,7 +61,8 @@ class Writer {
  public:
   explicit Writer(char* at) : start_(at), at_(at) {}
   void put(std::string_view piece) {
-    if (!piece.empty()) [[likely]] std::memcpy(at_, piece.data(), piece.size());  // empty may be null
+    if (!piece.empty()) [[likely]]
+      std::memcpy(at_, piece.data(), piece.size());  // empty may be null
     at_ += piece.size();
   }
   void put(std::size_t number) { at_ = write_number(at_, number); }
