@@ -9,12 +9,13 @@ Block BufferPool::allocate(std::size_t size) {
   return block;
 }
 
-// By far the most frequent: a message begins.
+// By far the most frequent: a message begins, and a spare block waits for it.
 void Buffer::make_room(std::size_t least) {
   if (block_ || least > BufferPool::kBlockSize) return make_more_room(least);
   const std::size_t usual =
       least <= BufferPool::kSmallSize ? BufferPool::kSmallSize : BufferPool::kBlockSize;
-  block_ = pool_->take(usual);
+  block_ = pool_->take_spare(usual);
+  if (!block_) return make_more_room(least);
   capacity_ = static_cast<std::uint32_t>(usual);
 }
 

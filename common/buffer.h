@@ -32,16 +32,16 @@ class SpareBlocks {
   SpareBlocks(const SpareBlocks&) = delete;
   SpareBlocks& operator=(const SpareBlocks&) = delete;
   ~SpareBlocks() {
-    while (!empty()) pop();
+    while (pop()) continue;
   }
 
-  bool empty() const { return first_ == nullptr; }
   std::size_t count() const { return count_; }
   void push(Block block) {
     first_ = std::construct_at(reinterpret_cast<Spare*>(block.release()), Spare{first_});
     ++count_;
   }
-  Block pop() {
+  Block pop() {  // nothing if none waits
+    if (first_ == nullptr) return nullptr;
     --count_;
     return Block(reinterpret_cast<char*>(std::exchange(first_, first_->next)));
   }
@@ -63,9 +63,11 @@ class BufferPool {
 
   // Of any size: others than the two come from malloc, and go back to it.
   Block take(std::size_t size) {
-    SpareBlocks& blocks = spare(size);
-    return has(size) && !blocks.empty() ? blocks.pop() : allocate(size);
+    Block block = has(size) ? take_spare(size) : nullptr;
+    return block ? std::move(block) : allocate(size);
   }
+  // Of one of the two; nothing if none waits.
+  Block take_spare(std::size_t size) { return spare(size).pop(); }
   void give(Block&& block, std::size_t size) {
     SpareBlocks& blocks = spare(size);
     if (!has(size) || blocks.count() * size >= kSpareBytes) return block.reset();
