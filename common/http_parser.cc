@@ -191,7 +191,7 @@ ParseResult HttpParser::parse(std::string_view message) {
     std::size_t end = from;
     if (!is_crlf(seen, from)) {
       end = find(kUnprintable, seen, from);
-      if (!is_crlf(seen, end)) [[unlikely]] {
+      if (!is_crlf(seen, end)) {
         if (end < seen.size()) end = find_control(seen, end);  // behind a tab, or UTF-8
         if (!is_crlf(seen, end)) return unfinished(seen, end);
       }

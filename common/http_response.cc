@@ -61,8 +61,7 @@ class Writer {
  public:
   explicit Writer(char* at) : start_(at), at_(at) {}
   void put(std::string_view piece) {
-    if (!piece.empty()) [[likely]]
-      std::memcpy(at_, piece.data(), piece.size());  // empty may be null
+    if (!piece.empty()) std::memcpy(at_, piece.data(), piece.size());  // empty may be null
     at_ += piece.size();
   }
   void put(std::size_t number) { at_ = write_number(at_, number); }
@@ -91,13 +90,13 @@ void render(Buffer& out, const Response& response, Date& date, ConnectionOption 
   Writer writer(
       out.room(kFixed + response.content_type.size() + response.more.size() + body.size()).data());
   // Pieces whose size the compiler knows become a few stores; the others are calls of memcpy.
-  if (response.status == 200) [[likely]] {
+  if (response.status == 200) {
     writer.put("HTTP/1.1 200 OK\r\n");
   } else {
     writer.put(status_line(response.status));
   }
   writer.put(date.line());
-  if (response.status != 204) [[likely]] {
+  if (response.status != 204) {
     writer.put("Content-Type: ");
     writer.put(response.content_type);
     writer.put("\r\nContent-Length: ");

@@ -36,8 +36,7 @@ ParseResult HttpSession::read_message(Buffer& out, bool last) {
 
 ParseResult HttpSession::read_head(Buffer& out, bool last) {
   const ParseResult head = parser_.parse(in_.view());
-  if (head.kind != ParseResult::kComplete) [[unlikely]]
-    return head;
+  if (head.kind != ParseResult::kComplete) return head;
   const std::uint64_t length = parser_.content_length();
   if (length > context_.app.max_body) return {ParseResult::kRefused, 413};
   head_ = static_cast<std::uint32_t>(parser_.head_size());
