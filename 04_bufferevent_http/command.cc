@@ -99,8 +99,9 @@ void add_data(Command& command, const std::string& source) {
 
 void add_header(Command& command, std::string_view line) {
   const std::size_t colon = line.find(':');
-  // A line end would start a header that evhttp does not know of.
-  const bool clean = line.find_first_of("\r\n") == std::string_view::npos;
+  // A line end, or a blank in front, would make another header of it than what is looked at below.
+  const bool clean = line.find_first_of("\r\n") == std::string_view::npos &&
+                     line.substr(0, colon).find_first_of(" \t") == std::string_view::npos;
   if (colon == std::string_view::npos || colon == 0 || !clean) bad_value("-H", line);
   // The body is sent with its length: a second framing is how requests get smuggled.
   if (equals_ignoring_case(line.substr(0, colon), "transfer-encoding")) bad_value("-H", line);
@@ -173,7 +174,9 @@ Command parse_command(int argc, char** argv) {
   std::optional<evhttp_cmd_type> method;
   opterr = 0;
   for (int flag = 0;;) {
-    const int at = optind;
+    // The next one that is a flag: getopt_long passes over the URL, and puts it last.
+    char** const at = std::find_if(argv + optind, argv + argc,
+                                   [](const char* word) { return word[0] == '-' && word[1] != 0; });
     flag = getopt_long(argc, argv, ":X:H:u:d:ifm:", kFlags.data(), nullptr);
     if (flag == -1) break;
     if (flag == 'X') method = method_named(optarg);
@@ -193,8 +196,8 @@ Command parse_command(int argc, char** argv) {
     if (flag == 'R') command.rpc_upper = optarg;
     if (flag == 'h') print(kHelp);
     if (flag == 'v') print((name_and_version(' ') + '\n').c_str());
-    if (flag == ':') fail(kUsage, std::string(argv[at]) + ": needs a value");
-    if (flag == '?') fail(kUsage, unknown_flag(argv[at], kFlags.data()) + " (try --help)");
+    if (flag == ':') fail(kUsage, std::string(*at) + ": needs a value");
+    if (flag == '?') fail(kUsage, unknown_flag(*at, kFlags.data()) + " (try --help)");
   }
   if (optind + 1 != argc)
     fail(kUsage, optind == argc ? "no URL (try --help)" : "more than one URL");

@@ -297,11 +297,22 @@ def test_help_names_each_exit_status():
     (("-m",), 2), (("-m", "-1", "http://a/"), 2), (("-m", "10000000", "http://a/"), 2),
     (("-m", "1x", "http://a/"), 2), (("-H", ": a", "http://a/"), 2),
     (("http://a/", "http://b/"), 2), (("http://a:b:c/",), 3),
-], ids=["no-value", "negative", "huge", "tail", "no-name", "two-urls", "url"])
+    (("-H", "Transfer-Encoding : chunked", "http://a/"), 2),
+    (("-H", "\tTransfer-Encoding: chunked", "http://a/"), 2),
+], ids=["no-value", "negative", "huge", "tail", "no-name", "two-urls", "url", "blank", "folded"])
 def test_exit_status_of_near_misses(flags, status):
     """Fails where what is nearly right is taken for right."""
     done = run(*flags)
     assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (status, b"", 1)
+
+
+@pytest.mark.parametrize("flags, named", [
+    (("http://a/", "--nonsense"), "'--nonsense'"), (("http://a/", "-Zi"), "'-Zi'"),
+    (("-i", "-", "--user=a", "--fail=b"), "'--fail=b'"), (("http://a/", "-i", "-m"), "-m:"),
+], ids=["long", "short", "behind-a-dash", "no-value"])
+def test_a_wrong_flag_behind_the_url(flags, named):
+    """Fails where the URL is called the wrong flag, because it stands where that was looked for."""
+    assert named in run(*flags).stderr.decode()
 
 
 def test_help_and_version():
