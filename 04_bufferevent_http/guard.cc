@@ -2,6 +2,19 @@
 
 #include <algorithm>
 
+namespace {
+
+// evhttp leaves spaces out in front of a value, and a tab in: to it "\tchunked" is no coding.
+bool has_tab_before_value(std::string_view head) {
+  while (true) {
+    head.remove_prefix(head.find("\r\n") + 2);
+    if (head.size() <= 2) return false;  // the empty line
+    if (head[head.find_first_not_of(' ', head.find(':') + 1)] == '\t') return true;
+  }
+}
+
+}  // namespace
+
 int Guard::look(std::string_view bytes) {
   unread_.append(bytes);
   while (!unread_.empty()) {
@@ -30,7 +43,8 @@ ParseResult Guard::read_message() {
     if (const int status = judge_head()) return {ParseResult::kRefused, status};
     unread_.consume(parser_.head_size());
     to_come_ = parser_.content_length();
-    chunks_ = ChunkedDecoder(max_body_, parser_.field_bytes());
+    // No room for a trailer: evhttp takes one for fields of the head.
+    chunks_ = ChunkedDecoder(max_body_, HttpParser::kMaxFieldLines);
     in_body_ = true;
   }
   return parser_.chunked() ? skip_chunks() : skip_body();
@@ -38,6 +52,7 @@ ParseResult Guard::read_message() {
 
 // evhttp reads no body of a HEAD or a TRACE: it would take it for the next request.
 int Guard::judge_head() const {
+  if (has_tab_before_value(unread_.view().substr(0, parser_.head_size()))) return 400;
   if (parser_.content_length() > max_body_) return 413;
   if (parser_.expects_unknown()) return 417;
   const bool unread = is_head() || parser_.method() == Method::trace;

@@ -27,6 +27,10 @@ EVHTTPS_OWN = {
     "method-case": (501, CLOSED), "empty-line-first": (400, CLOSED),
     # It knows no chunk extension: that is no size to it.
     "chunk-extension": (413, CLOSED), "extension-body-limit": (413, CLOSED),
+    # The guard lets no tab through in front of a value, and no trailer: there it looks no further.
+    "tabs-around-value": (400, CLOSED), "chunk-trailer": (431, CLOSED),
+    "trailer-space": (431, CLOSED), "trailer-no-colon": (431, CLOSED),
+    "trailer-lf": (431, CLOSED),
     # The guard's refusals close, too.
     "expect-other": (417, CLOSED), "expect-other-with-body": (417, CLOSED),
     # It looks for nothing but "close", alone.
@@ -66,6 +70,7 @@ BARE = {
     "gzip": post(b"Transfer-Encoding: gzip"),
     "a space before the colon": get(b"X : y"),
     "bare LF": b"GET /hello HTTP/1.1\nHost: a\n\n",
+    "a tab before a value": get(b"Connection:\tclose"),
     "a prefixed chunk size": chunks(b"0x1\r\na\r\n0\r\n\r\n"),
 }
 
@@ -95,6 +100,31 @@ def test_the_body_of_a_head(guarded):
     """Fails where that of a HEAD is let through."""
     got = wire.exchange(guarded, TRACE.replace(b"TRACE", b"HEAD") + PROBE)
     assert re.findall(rb"HTTP/1\.1 (\d+)", got) == [b"400"]
+
+
+@pytest.mark.parametrize("field", [
+    b"Connection:\tclose", b"Connection: \t close", b"Transfer-Encoding:\tchunked",
+], ids=["tab", "behind a space", "chunked"])
+def test_a_tab_in_front_of_a_value(guarded, field):
+    """Fails where it is let through: evhttp takes it for a part of the value, so the connection
+    stays open, or (libevent 2.1.12 as it was released) chunks are taken for requests."""
+    got = wire.responses(wire.exchange(guarded, post(field, body=wire.chunked(b"a")) + PROBE))
+    assert [answer.status for answer in got] == [400]
+
+
+@pytest.mark.parametrize("value", [b"a\tb", b"a:\tb", b""], ids=["in it", "a colon in it", "none"])
+def test_a_tab_in_a_value(guarded, value):
+    """Fails where any tab is refused, or one is looked for in the next line."""
+    assert wire.ask(guarded, get(b"X:" + value)).status == 200
+
+
+def test_what_a_trailer_says(launch):
+    """Fails where a trailer is let through: libevent 2.1.12 as it was released makes fields of the
+    head of it, here the password."""
+    server = launch("evhttp_server", "--auth", "u:p")
+    trailer = b"Authorization: Basic dTpw\r\n"
+    assert wire.ask(server, chunks(wire.chunked(b"a", trailer=trailer))).status == 431
+    assert wire.ask(server, chunks(wire.chunked(b"a"))).status == 401
 
 
 @pytest.mark.parametrize("seed", range(6))
