@@ -315,7 +315,9 @@ int HttpParser::parse_field_line(std::string_view message, std::size_t begin, st
       if (equals_ignoring_case(name, "content-type")) content_type_ = slice(message, value());
       break;
     case 13:
-      if (equals_ignoring_case(name, "authorization")) authorization_ = slice(message, value());
+      if (!equals_ignoring_case(name, "authorization")) break;
+      if (authorization_.at != 0) return 400;
+      authorization_ = slice(message, value());
       break;
     case 14:
       return equals_ignoring_case(name, "content-length") ? parse_content_length(value()) : 0;

@@ -51,6 +51,7 @@ CASES = {
     "host": (host(b" example.org:8001"), 200, KEPT),
     "host-missing": (get(host=b""), 400, CLOSED),
     "host-repeated": (get(b"Host: a"), 400, CLOSED),
+    "authorization-repeated": (get(b"Authorization: Basic eA==", b"Authorization: a"), 400, CLOSED),
     "host-empty": (host(b""), 200, KEPT),
     "host-ipv6": (host(b" [::1]:80"), 200, KEPT),
     "host-space": (host(b" a b"), 400, CLOSED),

@@ -333,6 +333,7 @@ TEST_F(Parser, FieldLines) {
       {field("Content-Type: \t text/plain; a=\"b c\" \t"), "GET / type=text/plain; a=\"b c\""},
       {field("Content-Type:"), "GET /"},
       {field("Authorization:Basic eA=="), "GET / auth=Basic eA=="},
+      {field("Authorization:\r\nAuthorization: Basic eA=="), "400"},
       {field("Content-Typo: a"), "GET /"},
       {field("X : b"), "400"},
       {field("X\t: b"), "400"},
