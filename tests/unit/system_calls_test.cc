@@ -4,6 +4,8 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <netdb.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #include "common/admission.h"
 #include "common/date.h"
 #include "common/heap_trim.h"
+#include "common/process.h"
 #include "tests/unit/sockets.h"
 #include "tests/unit/support.h"
 
@@ -27,7 +30,7 @@ struct Script {
   int flags = 0;  // of the last one
 
   bool fails(int with) {
-    ++calls;
+    if (++calls > 10'000) std::abort();  // for ever
     flags = with;
     if (errors.empty()) return false;
     errno = errors.front();
@@ -37,6 +40,8 @@ struct Script {
 };
 Script accepting, receiving, sending;
 std::optional<std::time_t> time_of_day;
+int name_flags = 0;
+int longest_poll = 0;  // milliseconds
 int trims = 0;
 int dates = 0;  // that were taken apart
 
@@ -52,6 +57,19 @@ ssize_t recv(int fd, void* to, std::size_t size, int flags) {
 }
 ssize_t send(int fd, const void* from, std::size_t size, int flags) {
   return sending.fails(flags) ? -1 : syscall(SYS_sendto, fd, from, size, flags, nullptr, 0);
+}
+int poll(pollfd* of, nfds_t count, int milliseconds) {
+  longest_poll = std::max(longest_poll, milliseconds);
+  const timespec limit{.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1'000'000};
+  return static_cast<int>(
+      syscall(SYS_ppoll, of, count, milliseconds < 0 ? nullptr : &limit, nullptr, 0));
+}
+int getnameinfo(const sockaddr* address, socklen_t size, char* host, socklen_t host_size,
+                char* port, socklen_t port_size, int flags) {
+  name_flags = flags;
+  static const auto real =
+      reinterpret_cast<decltype(&getnameinfo)>(dlsym(RTLD_NEXT, "getnameinfo"));
+  return real(address, size, host, host_size, port, port_size, flags);
 }
 std::time_t time(std::time_t* /*also_here*/) noexcept {
   timespec now{};
@@ -76,7 +94,7 @@ class SystemCalls : public testing::Test {
   void SetUp() override {
     accepting = receiving = sending = {};
     time_of_day.reset();
-    trims = dates = 0;
+    name_flags = longest_poll = trims = dates = 0;
   }
 
   const UniqueFd listener_ = listen_here();
@@ -135,10 +153,44 @@ TEST_F(SystemCalls, ReadingAndWritingTellErrorsApart) {
   for (const int error : {EAGAIN, ECONNRESET, ETIMEDOUT, EPIPE, EHOSTUNREACH, ENOTCONN}) {
     const auto expected = error == EAGAIN ? IoResult::again : IoResult::failed;
     receiving.errors = sending.errors = {error};
-    EXPECT_EQ(read_some(server.fd.get(), in).result, expected) << error;
+    const Io got = read_some(server.fd.get(), in);
+    EXPECT_EQ(got.result, expected) << error;
+    EXPECT_EQ(got.bytes, 0U) << error;
     EXPECT_EQ(write_some(client_.get(), "abc").result, expected) << error;
   }
   EXPECT_EQ(in.view(), "abc");
+}
+
+// Fails where an errno of before is taken for that of a call that went well: for ever.
+TEST_F(SystemCalls, AnEndIsNoSignal) {
+  const Accepted server = accept_client(listener_.get());
+  shutdown(client_.get(), SHUT_WR);
+  BufferPool pool;
+  Buffer in(pool);
+  receiving = {.errors = {EINTR}};
+  EXPECT_EQ(read_some(server.fd.get(), in).result, IoResult::eof);
+  EXPECT_EQ(receiving.calls, 2);
+  sending = {.errors = {EINTR}};
+  EXPECT_EQ(write_some(server.fd.get(), "").result, IoResult::done);
+  EXPECT_EQ(sending.calls, 2);
+}
+
+// Fails where the loop waits, be it a millisecond, for a client or for who reads what it prints.
+TEST_F(SystemCalls, LookingWhetherACallWouldWaitDoesNot) {
+  EXPECT_FALSE(is_ready(client_.get(), false));
+  std::array<int, 2> ends{};
+  check(pipe2(ends.data(), O_NONBLOCK), "pipe2");
+  const UniqueFd in(ends[0]);
+  const UniqueFd out(ends[1]);
+  while (write(out.get(), "x", 1) > 0) continue;
+  print_line(out.get(), "dropped");
+  EXPECT_EQ(longest_poll, 0);
+}
+
+// Fails where the start waits for a name server, or a port shows as its name in /etc/services.
+TEST_F(SystemCalls, AnAddressIsNumbers) {
+  EXPECT_EQ(local_address(listener_.get()).substr(0, 10), "127.0.0.1:");
+  EXPECT_EQ(name_flags, NI_NUMERICHOST | NI_NUMERICSERV);
 }
 
 // Fails where the line is formatted once and never again, each time, or is another second's.
