@@ -23,6 +23,7 @@ constexpr StageFlag kAlone = {
     .name = "alone", .argument = nullptr, .help = "h", .one_loop_only = true};
 const Stage kStage = {.name = "02_unit", .number = 2, .flags = {kRearm, kAlone}};
 const Stage kPlain = {.name = "01_unit", .number = 1};
+const Stage kHttpOnly = {.name = "04_unit", .number = 4, .text = false};
 
 Options parse(std::vector<std::string> arguments, const Stage& stage = kStage) {
   arguments.insert(arguments.begin(), "program");
@@ -259,7 +260,18 @@ TEST(Options, HelpNamesEveryFlag) {
         "--version", "--heartbeat", "del-add"}) {
     EXPECT_THAT(help.out, testing::HasSubstr(flag));
   }
+  EXPECT_THAT(help.out, testing::StartsWith("usage: 02_unit [flags]\n\n  --help "));
+  EXPECT_THAT(help.out, testing::EndsWith("  --rearm MODE             how: mod, del-add, eager\n"
+                                          "  --alone                  h\n"));
   EXPECT_THAT(run({"--help"}, kPlain).out, testing::Not(testing::HasSubstr("--rearm")));
+}
+
+// Fails where a stage takes a flag for a port that it does not have, or names it.
+TEST(Options, WithoutATextPort) {
+  expect_refused({"--text-port=1"}, "unknown flag '--text-port=1'", kHttpOnly);
+  expect_refused({"--text-mode=echo"}, "unknown flag '--text-mode=echo'", kHttpOnly);
+  EXPECT_EQ(parse({"--http-port=1"}, kHttpOnly).http_port, 1);
+  EXPECT_THAT(run({"--help"}, kHttpOnly).out, testing::Not(testing::HasSubstr("text")));
 }
 
 TEST(Options, Version) {
