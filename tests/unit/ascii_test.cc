@@ -127,5 +127,9 @@ TEST(Authorized, OnlyByTheWholeSecret) {
   EXPECT_FALSE(authorized("Basic " + secret.substr(0, secret.size() - 1), secret));
   EXPECT_FALSE(authorized("Basic " + secret + "=", secret));
   EXPECT_FALSE(authorized("Basic " + secret + secret, secret));
-  EXPECT_FALSE(authorized("Basic " + base64("me:pasS"), secret));
+  for (std::size_t at = 0; at < secret.size(); ++at) {
+    std::string other = secret;
+    other[at] ^= 1;
+    EXPECT_FALSE(authorized("Basic " + other, secret)) << other;
+  }
 }
