@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -56,6 +57,12 @@ class TwoWorkers : public testing::Test {
   App app;
   std::vector<std::unique_ptr<Worker>> all;
 };
+
+// What a variable holds that is not initialized, where nobody has been before.
+[[gnu::noinline]] void fill_stack() {
+  std::array<volatile unsigned char, 4096> bytes;
+  for (auto& byte : bytes) byte = 0xff;
+}
 
 // What the child of a death test found: its exit status says which check failed.
 void check_that(bool good, int status) {
@@ -138,12 +145,27 @@ TEST_F(TwoWorkers, AreStoppedTogether) {
   EXPECT_EQ(all[0]->read_stop_requests(), 1) << "without a signalfd: a library counts signals";
 }
 
+// Fails where a last answer is said while the client's bytes wait, or outside of a drain.
+TEST_F(TwoWorkers, KnowWhenAClientIsDrained) {
+  std::array<int, 2> ends{};
+  check(pipe(ends.data()), "pipe");
+  const UniqueFd in(ends[0]);
+  const UniqueFd out(ends[1]);
+  EXPECT_FALSE(all[0]->is_drained(in.get()));
+  all[0]->stop_all_loops(1);
+  EXPECT_TRUE(all[0]->is_drained(in.get()));
+  ASSERT_EQ(write(out.get(), "x", 1), 1);
+  EXPECT_FALSE(all[0]->is_drained(in.get()));
+}
+
 // Fails where only one of the two signals is read, or a batch of them counts as one.
 TEST_F(TwoWorkers, CountTheSignalsThatArePending) {
   EXPECT_EXIT(
       {
         prepare_process();
-        all[0]->stops_by(stop_signals_descriptor());
+        UniqueFd signals = stop_signals_descriptor();
+        check_that((fcntl(signals.get(), F_GETFD) & FD_CLOEXEC) != 0, 4);
+        all[0]->stops_by(std::move(signals));
         raise(SIGINT);
         check_that(all[0]->read_stop_requests() == 1, 2);
         raise(SIGINT);
@@ -169,7 +191,13 @@ TEST(Process, IsPrepared) {
         const int next = fcntl(STDERR_FILENO, F_DUPFD, STDERR_FILENO + 1);
         close(next);
         for (int fd = 0; fd <= STDERR_FILENO; ++fd) close(fd);
+        rlimit files{};
+        getrlimit(RLIMIT_NOFILE, &files);
+        files.rlim_cur = 64;
+        setrlimit(RLIMIT_NOFILE, &files);
         prepare_process();
+        getrlimit(RLIMIT_NOFILE, &files);
+        check_that(files.rlim_cur == files.rlim_max, 7);
         for (int fd = 0; fd <= STDERR_FILENO; ++fd) check_that(fcntl(fd, F_GETFD) >= 0, 2);
         check_that(open("/dev/null", O_RDONLY) == next, 3);  // no more than needed
         struct sigaction action {};
@@ -186,6 +214,21 @@ TEST(Process, IsPrepared) {
         _exit(0);
       },
       testing::ExitedWithCode(0), "");
+}
+
+// Fails where a set of signals begins as what the stack holds.
+TEST(Process, UnblocksNoOtherSignal) {
+  sigset_t all;
+  sigset_t before;
+  sigset_t blocked;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  fill_stack();
+  unblock_stop_signals();
+  pthread_sigmask(SIG_SETMASK, &before, &blocked);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD, SIGPIPE}) {
+    EXPECT_EQ(sigismember(&blocked, signal), signal == SIGTERM || signal == SIGINT ? 0 : 1);
+  }
 }
 
 // Fails where one of the two is still blocked, kills, or ends with an error.
