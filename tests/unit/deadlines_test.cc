@@ -138,6 +138,15 @@ TEST_F(DeadlinesTest, ServingIsACopyThatCanBeMoved) {
   EXPECT_THAT(seen, testing::ElementsAre(0, 1));
 }
 
+// Fails where one that stays where it was, because it is alone there, is taken for one that did not
+// move.
+TEST_F(DeadlinesTest, AHandlerMayStartTheClockAnew) {
+  deadlines.add({1});
+  now += 10s;
+  deadlines.expire([](Member& m) { list_of_the_test->restart_clock(m); });
+  EXPECT_EQ(deadlines.next(), now + 10s);
+}
+
 TEST_F(DeadlinesTest, AHandlerThatMovesNothingIsNamed) {
   deadlines.add({1});
   now += 10s;
