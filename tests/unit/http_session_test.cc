@@ -384,6 +384,18 @@ TEST(HttpSession, PipelinedAnswersAreBounded) {
   for (std::size_t i = 0; i < kCount; ++i) ASSERT_EQ(all[i], "200 " + std::to_string(i));
 }
 
+// Fails where an answer is made although so much waits already.
+TEST(HttpSession, AddsNothingAtTheHighWaterMark) {
+  for (const std::size_t waits : {12 * 1024 - 1, 12 * 1024}) {
+    Lab lab;
+    Client client(lab);
+    client.out.append(std::string(waits, 'x'));
+    client.session->feed(kHello);
+    client.session->advance(client.out, false);
+    EXPECT_EQ(client.out.size() == waits, waits == 12 * 1024) << waits;
+  }
+}
+
 TEST(HttpSession, LargeBodies) {
   Lab lab;
   for (const std::size_t size : {BufferPool::kBlockSize - 100, BufferPool::kBlockSize,
@@ -690,6 +702,7 @@ TEST(HttpSession, DiscardsABoundedAmount) {
   Client client(lab);
   client.send("bad\r\n");
   EXPECT_EQ(client.log(), "400 close | linger");
+  EXPECT_TRUE(client.session->input().empty()) << "what nobody will read is not kept";
   const std::string bytes(1 << 20, 'x');
   for (int mebibytes = 0; mebibytes < 64; ++mebibytes) {
     ASSERT_EQ(name_of(client.session->phase()), "linger");
