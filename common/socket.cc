@@ -124,7 +124,6 @@ UniqueFd duplicate(const UniqueFd& fd) {
 
 UniqueFd listen_on(const std::string& host, std::uint16_t port, std::string& error) {
   addrinfo hints{};
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const std::string service = std::to_string(port);
