@@ -70,6 +70,7 @@ TEST_F(AdmissionTest, PausesUntilTimeOrAClientGoes) {
 }
 
 TEST_F(AdmissionTest, DrainsUntilNobodyIsLeft) {
+  EXPECT_FALSE(admission.over()) << "nobody has come yet";
   enter(2);
   EXPECT_FALSE(admission.over());
   admission.stop(1);
