@@ -24,7 +24,7 @@ $(BINS)/session_fuzz: FUZZ_LINK = -Wl,--wrap=time
 
 # The parser three times, by steps of 1, 8 and 16 bytes, each in a namespace of its own.
 STEPS := $(foreach n,1 8 16,$(OBJ)/tests/fuzz/steps_parser_$(n).o)
-$(OBJ)/tests/fuzz/steps_parser_%.o: tests/fuzz/steps_parser.cc $(OBJ)/flags
+$(STEPS): $(OBJ)/tests/fuzz/steps_parser_%.o: tests/fuzz/steps_parser.cc $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -DPARSER=by_step$* -DLAB_STEP=Step$* -MMD -MP -c -o $@ $<
 $(BINS)/steps_fuzz: $(STEPS)
