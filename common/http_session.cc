@@ -72,13 +72,13 @@ ParseResult HttpSession::meet_expectation(Buffer& out, bool last) {
 
 ParseResult HttpSession::read_body() {
   if (to_come_ == 0) return {ParseResult::kComplete};
-  // One block for head and body, so that a megabyte is not moved each time it grows.
-  if (to_come_ > BufferPool::kBlockSize && body_ == 0 && !answered_early_)
-    in_.room(to_come_ + BufferPool::kBlockSize);
   const auto unread = static_cast<std::uint32_t>(in_.size()) - head_ - body_;
   const std::uint32_t fresh = std::min(unread, to_come_);
   body_ += fresh;
   to_come_ -= fresh;
+  // One block for head and body, so that a megabyte is not moved each time it grows.
+  if (to_come_ > BufferPool::kBlockSize && !answered_early_)
+    in_.room(to_come_ + BufferPool::kBlockSize);
   return {to_come_ == 0 ? ParseResult::kComplete : ParseResult::kNeedMore};
 }
 
