@@ -103,7 +103,8 @@ PYTEST := LAB_LANG=en PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1 $(PYTHON) -m pytest
 # The folder of a build with the sanitizers $(1), and what builds it: $(2), or all. One at a time:
 # two checks may want the same objects.
 bin_of  = $(BUILD)/$(if $(1),bin-$(CXX_NAME)-$(subst $(comma),-,$(1)))
-alone   = @mkdir -p $(BUILD); flock -o $(BUILD)/lock
+alone   = @mkdir -p $(BUILD); [ ! -t 2 ] || flock -n $(BUILD)/lock true || \
+          echo 'another make builds here: waiting for it' >&2; flock -o $(BUILD)/lock
 build   = $(alone) $(MAKE) --no-print-directory -s -j$(JOBS) SAN=$(1) $(or $(2),all)
 # What `make test` runs, two at a time, because tests wait as often as they compute. The folders
 # under tests/ add theirs.

@@ -315,10 +315,8 @@ int HttpParser::parse_field_line(std::string_view message, std::size_t begin, st
       if (equals_ignoring_case(name, "content-type")) content_type_ = slice(message, value());
       break;
     case 13:
-      if (!equals_ignoring_case(name, "authorization")) break;
-      if (authorization_.at != 0) return 400;
-      authorization_ = slice(message, value());
-      break;
+      return equals_ignoring_case(name, "authorization") ? parse_authorization(message, value())
+                                                         : 0;
     case 14:
       return equals_ignoring_case(name, "content-length") ? parse_content_length(value()) : 0;
     case 17:
@@ -333,6 +331,12 @@ int HttpParser::parse_field_line(std::string_view message, std::size_t begin, st
 int HttpParser::parse_host(std::string_view message, std::string_view value) {
   if (host_ || !valid_host(message, value)) return 400;
   host_ = true;
+  return 0;
+}
+
+int HttpParser::parse_authorization(std::string_view message, std::string_view value) {
+  if (authorization_.at != 0) return 400;
+  authorization_ = slice(message, value);
   return 0;
 }
 

@@ -88,6 +88,7 @@ class HttpParser {
   int parse_other_version(std::string_view version);
   inline int parse_field_line(std::string_view message, std::size_t begin, std::size_t end);
   int parse_host(std::string_view message, std::string_view value);
+  int parse_authorization(std::string_view message, std::string_view value);
   int parse_content_length(std::string_view value);
   void parse_transfer_encoding(std::string_view value);
   void parse_connection(std::string_view value);

@@ -14,7 +14,7 @@ COUNTED    := $(BUILD)/counted
   bench-test bench-deps
 bench: all $(FLOORS)  ## CPU, calls and memory per request of every stage, its floor, nginx (BENCH='flags')
 	@$(PYTHON) -m tests.bench.bench $(BENCH)
-bench-quick: all $(FLOORS)  ## the same in under a minute: fewer servers, fewer rounds
+bench-quick: all $(FLOORS)  ## make bench in under a minute: fewer servers, fewer rounds
 	@$(PYTHON) -m tests.bench.bench --quick $(BENCH)
 
 bench-parser: bench-deps  ## time of parser, upper-casing and session, with http-parser beside them

@@ -15,7 +15,7 @@ LAB_WORK  = $(if $(BIN),--bin "$$BIN") $(if $(DIR),--dir "$$DIR") $(if $(STAGE),
 .PHONY: lab-check lab-watch lab-list lab-full lab-test
 lab-check: deps  ## check your server: BIN='./mine --text-port 0', or DIR=mine [STAGE=01] [CP=3] [CHECK=steps/3] [ALL=1]
 	@$(LAB_CHECK) run $(LAB_WORK)
-lab-watch: deps  ## the same, again and again: whenever you change it
+lab-watch: deps  ## lab-check again and again: whenever you change a file
 	@$(LAB_CHECK) watch $(LAB_WORK)
 lab-list:  ## which checkpoints DIR= (or BIN=) has solved
 	@$(LAB_CHECK) list $(LAB_WORK)
@@ -51,7 +51,7 @@ CHECKS += lab-matrix-quick
 lab-matrix-quick: deps  ## with the reference up to K, are K's conversations passed, and the next ones failed?
 	$(call build)
 	@$(PYTHON) -B -m tests.lab.matrix --quick
-lab-matrix: deps  ## the same by all checks of 0 to K+1; and where is each broken server caught? Half an hour
+lab-matrix: deps  ## lab-matrix-quick by all checks of 0 to K+1; and where is each broken server caught? Half an hour
 	$(call build)
 	$(call build,$(ASAN))
 	@LAB_BIN=$(call bin_of,$(ASAN)) $(PYTHON) -B -m tests.lab.matrix

@@ -2,7 +2,7 @@
 #
 #   make check     how far are you? CP=3: up to the third checkpoint; STAGE=01: of that stage
 #   make full      all black-box tests, of which check asks a part
-#   make watch     the same, whenever you save
+#   make watch     make check again, whenever you save
 #   make list      what is solved
 #   make trace     CHECK=steps/3: your server's system calls in that conversation, explained
 #   make handin    handin.tar.gz: what you hand in

@@ -13,12 +13,12 @@ notes-check: deps  ## fail where a quote, an output, a link or a translation wen
 	@$(PYTEST) tests/notes
 
 # What they show is what the matrix of the lab sees to, too; running it takes five minutes.
-lab-pages: deps all  ## the same for what the pages of the lab show when they are run
+lab-pages: deps all  ## notes-check for what the pages of the lab show when they are run
 	$(call build,$(ASAN),$(call bin_of,$(ASAN))/01_plain_epoll)
 	@$(PYTHON) -m tests.notes.notes check --run --lab $(LAG)
 
-changed: deps all  ## X=no-mark: a program with that change (notes/changed/), K=time: what the tests say
-	@$(PYTHON) -m tests.notes.changed $(X) $(if $(K),'$(K)')
+changed: deps all  ## X=watch-both: a program with that change (notes/changed/), K=time: what the tests say
+	@$(PYTHON) -m tests.notes.changed '$(X)' $(if $(K),'$(K)')
 
 notes-zh-done:  ## NOTE=lab/1_1.md or README.zh.md: that translation is up to date now
 	@$(PYTHON) -m tests.notes.notes translated $(NOTE)

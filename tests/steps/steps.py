@@ -225,8 +225,7 @@ def show_traced(step: int) -> None:
 
 def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or not arguments[0].isdigit() or int(arguments[0]) not in SOURCES:
-        print(f"{__doc__}\nThere are steps 1 to {LAST}; make step N=3 builds them first.",
-              file=sys.stderr)
+        print(f"which step? make step N=1 to N={LAST}", file=sys.stderr)
         return 2
     step = int(arguments[0])
     source = SOURCES[step]

@@ -161,4 +161,4 @@ def test_it_is_shown(step, plain, capsys):
 @pytest.mark.parametrize("arguments", [[], ["0"], [str(LAST + 1)], ["two"]])
 def test_no_such_step(arguments, capsys):
     """Fails where a slip of the finger ends in a traceback."""
-    assert steps.main(arguments) == 2 and "There are steps 1 to" in capsys.readouterr().err
+    assert steps.main(arguments) == 2 and "which step?" in capsys.readouterr().err
