@@ -157,8 +157,8 @@ TEST_F(Allocation, ARefusedBodyIsNotKept) {
   EXPECT_GT(answered_, before);
 }
 
-// Fails where the block grows with the body, and its pages move each time; and where it is asked for
-// again, twice as large, when the first bytes of the body come.
+// Fails where the block grows with the body, and its pages move each time; and where it is asked
+// for again, twice as large, when the first bytes of the body come.
 TEST_F(Allocation, ALargeBodyHasOneBlock) {
   const std::string piece(10000, 'x');
   const auto session = make_session(kHttp, context_);
