@@ -11,8 +11,8 @@
 namespace {
 
 std::string_view name_of(Method method) {
-  constexpr std::string_view kNames[] = {"GET",     "HEAD",    "POST",  "PUT",   "DELETE",
-                                         "CONNECT", "OPTIONS", "TRACE", "PATCH", "unknown"};
+  constexpr std::string_view kNames[] = {"unknown", "GET",     "HEAD",    "POST",  "PUT",
+                                         "DELETE",  "CONNECT", "OPTIONS", "TRACE", "PATCH"};
   return kNames[static_cast<std::size_t>(method)];
 }
 
