@@ -197,8 +197,8 @@ def test_bytes_go_the_whole_way(server):
     moment: an answer of 130 bytes is owed, sent, and then waits for its reader."""
     known = list(states(recorded(server, "keepalive")))
     at = next(i for i, (step, _) in enumerate(known) if step["name"] == "c1-first-send")
-    before, after = known[at - 1][1], known[at][1]
-    assert [c["owed"] for c in before["conns"]] == [130]
+    before, after = known[at - 1][1], known[at][1]  # the send has been made, and nothing else
+    assert [c["owed"] for c in after["conns"]] == [130]
     assert [s["unread"] + s["out"] for s in before["sockets"] + after["sockets"]] == [0, 130]
     assert [c["owed"] for c in known[-1][1]["conns"]] in ([], [0])
 
