@@ -109,6 +109,19 @@ def test_calls_that_fail_now_and_then(plain, fault, tmp_path, tracing):
     assert log.read_text(encoding="ascii", errors="replace").count("(INJECTED)") > 1
 
 
+def test_a_408_that_the_kernel_does_not_take_yet(plain, tmp_path, tracing):
+    """Fails where only bytes that move start the clock anew of a client whose time was up: its
+    last word waits, it is due still, and the loop comes to it again and again."""
+    log = tmp_path / "calls"
+    server = plain("--idle-timeout", "1", wrapper=strace.command(
+        log, "sendto,writev", "-f", "-e", "inject=sendto,writev:error=EAGAIN:when=1"))
+    with wire.connect(server) as client:
+        client.send(load.HELLO[:9])
+        assert client.read_response().status == 408
+    assert "(INJECTED)" in log.read_text(encoding="ascii", errors="replace")
+    still_serves(server)
+
+
 def test_a_client_that_cannot_be_watched(plain, stage, tmp_path, tracing):
     """Fails where a client whom epoll does not take (ENOSPC: max_user_watches) is kept, and waits
     in vain. A bufferevent does not say that it failed: there the time-out ends it."""
