@@ -434,8 +434,7 @@ ChunkedDecoder::Piece ChunkedDecoder::next_line(std::string_view raw) {
       status = parse_size_line(line);
       state_ = chunk_ != 0 ? State::data : State::trailer;
       break;
-    case State::data_end:
-      if (!line.empty()) status = 400;
+    case State::data_end:  // the window holds no line but an empty one
       state_ = State::size;
       break;
     case State::trailer:

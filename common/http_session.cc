@@ -40,7 +40,6 @@ ParseResult HttpSession::read_head(Buffer& out, bool last) {
   const std::uint64_t length = parser_.content_length();
   if (length > context_.app.max_body) return {ParseResult::kRefused, 413};
   head_ = static_cast<std::uint32_t>(parser_.head_size());
-  body_ = 0;
   to_come_ = static_cast<std::uint32_t>(length);
   if (parser_.chunked()) chunks_ = ChunkedDecoder(context_.app.max_body, parser_.field_bytes());
   if (!parser_.expects() || (length == 0 && !parser_.chunked())) return head;
@@ -54,8 +53,7 @@ ParseResult HttpSession::meet_expectation(Buffer& out, bool last) {
       parser_.expects_unknown() ? error_response(417)
                                 : refuse_unread(parser_.request(in_.view()), context_.app);
   if (refused) {
-    const bool nothing_behind =
-        in_.size() == head_ || (!parser_.chunked() && in_.size() <= head_ + to_come_);
+    const bool nothing_behind = in_.size() <= head_ + to_come_;  // 0 to come, if it is chunked
     // What closes does not wait for a body that is only going to be dropped.
     const bool close = !parser_.keep_alive() || (last && nothing_behind);
     say(out, *refused, close);
