@@ -70,12 +70,14 @@ TEST(Buffer, RoomIsAtLeastWhatWasAsked) {
 // Fails where a large block that grows takes along what was consumed, and not what was not.
 TEST(Buffer, GrowsBehindWhatWasConsumed) {
   BufferPool pool;
-  Buffer buffer(pool);
   const std::string bytes = std::string(2 * kBlock, 'a') + std::string(2 * kBlock, 'b');
-  buffer.append(bytes);
-  buffer.consume(kBlock);
-  buffer.append(bytes);
-  EXPECT_EQ(buffer.view(), bytes.substr(kBlock) + bytes);
+  for (const std::size_t consumed : {std::size_t{1}, kBlock}) {
+    Buffer buffer(pool);
+    buffer.append(bytes);
+    buffer.consume(consumed);
+    buffer.append(bytes);
+    EXPECT_EQ(buffer.view(), bytes.substr(consumed) + bytes);
+  }
 }
 
 // Consuming from the front makes room at the front: the block is used again, not a larger one.

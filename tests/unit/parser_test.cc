@@ -191,6 +191,9 @@ TEST_F(Parser, Methods) {
   for (const std::string method :
        {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}) {
     check({head(method + " / HTTP/1.1"), method + " /"});
+    std::string other = method;  // as long, and so compared with the same names
+    other.back() = 'X';
+    check({head(other + " / HTTP/1.1"), "? /"});
   }
   check({
       {head("BREW / HTTP/1.1"), "? /"},
