@@ -383,8 +383,13 @@ def judge_all(todo: list[mutate.Mutant], judge: Judge, results: Results) -> None
                   f"{mutant.now}  [{one.by}]", file=sys.stderr, flush=True)
 
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        for done in [pool.submit(work, tree) for tree in copies]:
-            done.result()
+        try:
+            for done in [pool.submit(work, tree) for tree in copies]:
+                done.result()
+        except KeyboardInterrupt:
+            queue.clear()
+            print("ends when those at work are judged", file=sys.stderr, flush=True)
+            raise
 
 
 def report(chosen: dict[str, list[mutate.Mutant]], results: Results, reasons: dict[str, str]
@@ -438,3 +443,5 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except (Trouble, trees.Failure, mutate.Unparsable) as why:
         sys.exit(str(why))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
