@@ -69,8 +69,10 @@ def test_both_ends_shut_while_output_is_stalled(server):
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGPIPE])
-def test_signals_that_mean_nothing(server, number):
-    """Fails on a server that SIGHUP (its terminal is gone) or SIGPIPE ends."""
+def test_signals_that_mean_nothing(start, number):
+    """Fails on a server that SIGHUP (its terminal is gone) or SIGPIPE ends. Whoever runs the tests
+    by nohup ignores SIGHUP, and what a process ignores its children ignore, too."""
+    server = start(wrapper=("env", "--default-signal=HUP,PIPE"))
     for _ in range(3):
         server.signal(number)
     still_serves(server)
@@ -107,6 +109,19 @@ def test_calls_that_fail_now_and_then(plain, fault, tmp_path, tracing):
         answer = wire.exchange(server, load.HELLO + wire.request("POST", "/echo", body=data))
         assert [len(a.body) for a in wire.responses(answer)] == [13, len(data)]
     assert log.read_text(encoding="ascii", errors="replace").count("(INJECTED)") > 1
+
+
+@pytest.mark.parametrize("calls", ["recvfrom,readv", "sendto,writev"])
+def test_a_connection_that_has_failed_is_closed(plain, calls, tmp_path, tracing):
+    """Fails where an error of one client's socket, here the end of its route, is not its end."""
+    log = tmp_path / "calls"
+    server = plain(wrapper=strace.command(
+        log, calls, "-f", "-e", f"inject={calls}:error=EHOSTUNREACH:when=1"))
+    with wire.connect(server) as client, contextlib.suppress(ConnectionResetError):
+        client.send(load.HELLO)
+        assert client.read_to_eof() == b""
+    assert "(INJECTED)" in log.read_text(encoding="ascii", errors="replace")
+    still_serves(server)
 
 
 def test_a_408_that_the_kernel_does_not_take_yet(plain, tmp_path, tracing):
