@@ -34,6 +34,7 @@ ANSWERS = {
     "chunks cut": CHUNKED + b"5\r\nhello\r\n",
     "a length cut": HEAD + b"Content-Length: 10\r\n\r\nabc",
     "no body": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "lines that end with LF": b"HTTP/1.1 200\nContent-Length: 2\nA: b\r\n\r\nok to the end",
     # Interim answers (RFC 9110, section 15.2)
     "102": b"HTTP/1.1 102 Processing\r\n\r\n" + OK,
     "103, and its fields": b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK,
@@ -49,6 +50,9 @@ OURS = {
     "status 2xx": (b"HTTP/1.1 2xx OK\r\nContent-Length: 2\r\n\r\nok", 8, b""),
     "status -200": (b"HTTP/1.1 -200 OK\r\nContent-Length: 2\r\n\r\nok", 8, b""),
     "nonsense": (b"nonsense\r\n\r\n", 8, b""),
+    "a status line cut": (b"HTTP/1.\n\r\n\r\n", 8, b""),
+    "another version": (b"HTTP/3.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 8, b""),
+    "version 1.x": (b"HTTP/1.x 200 OK\r\nContent-Length: 2\r\n\r\nok", 8, b""),
     "a malformed chunk": (CHUNKED + b"2\r\nok\r\nx\r\n", 56, b"ok"),
 }
 

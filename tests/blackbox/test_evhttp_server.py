@@ -14,7 +14,7 @@ import time
 import pytest
 
 from tests import harness
-from tests.blackbox.conftest import eventually
+from tests.blackbox.conftest import comes_to_rest, eventually
 from tests.lib import wire
 
 NAME = "evhttp_server"
@@ -156,8 +156,9 @@ def test_max_connections(evhttp):
 
 
 def test_drain(evhttp):
-    """Fails where SIGTERM cuts a request that is under way, keeps idle clients, or hangs."""
-    server = evhttp()
+    """Fails where SIGTERM cuts a request that is under way, keeps idle clients, or hangs; or where
+    the server spins until its last client has gone, or does not notice that."""
+    server = evhttp("--grace", "60")
     with wire.connect(server) as idle, wire.connect(server) as busy, wire.connect(server) as late:
         idle.send(wire.request("GET", "/hello"))
         idle.read_response()
@@ -171,10 +172,13 @@ def test_drain(evhttp):
         assert "connection" not in first.headers and second.closes
         late.expect_eof()
         idle.expect_eof()
+        comes_to_rest(server)
         busy.send(b"def")
         answer = busy.read_response()
         assert answer.body == b"ABCDEF" and answer.closes
+    gone = time.monotonic()
     assert server.wait() == 0
+    assert time.monotonic() - gone < 30, "that was the end of --grace"
 
 
 def test_who_waits_in_the_accept_queue_is_answered(evhttp):
