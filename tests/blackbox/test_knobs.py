@@ -74,6 +74,21 @@ def test_debug(launch, name):
     assert "event_add: event: 0x" in server.stderr()
 
 
+def test_debug_keeps_a_table(launch):
+    """Fails where libevent says what it does, but checks nothing: it keeps no table of events."""
+    def grown_by_clients(*flags: str) -> int:
+        server = launch("03_libevent_raw", "--count-memory", *flags)
+        before = wire.stats(server)["libevent_bytes"]
+        with contextlib.ExitStack() as stack:
+            for _ in range(50):
+                stack.enter_context(wire.connect(server))
+            while (seen := wire.stats(server))["connections_open"] < 51:
+                time.sleep(0.01)
+        return seen["libevent_bytes"] - before
+
+    assert grown_by_clients("--libevent-debug") > grown_by_clients() + 50 * 16
+
+
 @pytest.mark.parametrize("name", LIBEVENT)
 def test_memory(launch, name):
     """Fails where allocations are counted and releases are not, or neither."""
