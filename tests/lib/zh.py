@@ -567,8 +567,10 @@ FINISHED = {
         "给不读的客户端发 80 MB，占用内存不到 8 MiB，也不拖慢别人；它读就继续发。",
     "A call that fails was made, too: the kernel refuses one, and it is counted.":
         "失败的调用也是调用：内核拒绝了一次，也要计数。",
-    "A client that sends and does not read is not read from, either: it costs less than 1 MiB.":
-        "只发送、不读的客户端，也不再从它那里读：占用不到 1 MiB。",
+    "A client that sends and does not read is not read from, either: it costs less than 1 MiB. "
+    "One that is read from without end may pause first: so one after the other, five of them.":
+        "只发送、不读的客户端，也不再从它那里读：占用不到 1 MiB。一直被读的客户端，可能先停"
+        "一会儿：所以一个接一个，共五个。",
     "A client's clock starts when it comes, however long the loop had slept: with "
     "--idle-timeout 1 who comes after 1.3 s is not closed at once.":
         "不论循环阻塞了多久，都从客户端到来时开始计时：用 --idle-timeout 1 时，1.3 "
