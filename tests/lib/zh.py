@@ -755,6 +755,11 @@ FINISHED = {
         "为一个卡住的客户端，服务器多占了 {grown} KiB",
     "the server does not start: {why}": "服务器没有启动：{why}",
     "the server did not end within {seconds} s": "服务器在 {seconds} 秒内没有结束",
+    "A body may be as large as --max-body says: with 4000000, one of 3,000,000 bytes comes back.":
+        "请求体可以和 --max-body 一样大：设为 4000000 时，3,000,000 字节的也能倒过来返回。",
+    "A client that asks before it sends the body (`Expect: 100-continue`) is told to send it.":
+        "先问再发请求体的客户端（`Expect: 100-continue`），会得到可以发送的答复。",
+    "a body of 3,000,000 bytes ended the connection": "3,000,000 字节的请求体使连接中断了",
     "ok": "通过",
     "missing": "还缺",
     "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",
