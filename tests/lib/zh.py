@@ -760,6 +760,11 @@ FINISHED = {
     "A client that asks before it sends the body (`Expect: 100-continue`) is told to send it.":
         "先问再发请求体的客户端（`Expect: 100-continue`），会得到可以发送的答复。",
     "a body of 3,000,000 bytes ended the connection": "3,000,000 字节的请求体使连接中断了",
+    "Who waits is let in where there is room: six loops with one place each serve six clients at "
+    "once.":
+        "哪里有空位，等待的客户端就从哪里进来：六个循环各有一个名额，同时服务六个客户端。",
+    "client {number} of {all} waits in front of a full loop, and {free} loops are free":
+        "{all} 个客户端中，第 {number} 个在等一个满员的循环，而有 {free} 个循环空着",
     "ok": "通过",
     "missing": "还缺",
     "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",
