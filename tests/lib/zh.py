@@ -765,6 +765,16 @@ FINISHED = {
         "哪里有空位，等待的客户端就从哪里进来：六个循环各有一个名额，同时服务六个客户端。",
     "client {number} of {all} waits in front of a full loop, and {free} loops are free":
         "{all} 个客户端中，第 {number} 个在等一个满员的循环，而有 {free} 个循环空着",
+    "What else comes by the clock still comes: --heartbeat 0.3 prints three lines within two "
+    "seconds, and nobody is connected.":
+        "其他按时间做的事照样做：没有人连接，--heartbeat 0.3 在两秒内也打印三行。",
+    "A deadline wakes the loop once or twice, and it sleeps until then: three silent clients, of "
+    "which each is closed after 0.7 s, cost at most 24 wake-ups.":
+        "一个期限唤醒循环一两次，在那之前循环一直阻塞：三个沉默的客户端各在 0.7 "
+        "秒后关闭，总共最多醒来 24 次。",
+    "--heartbeat 0.3 printed {lines} lines in two seconds":
+        "--heartbeat 0.3 两秒内打印了 {lines} 行",
+    "{woken} wake-ups for three time-outs": "三次超时，醒来 {woken} 次",
     "ok": "通过",
     "missing": "还缺",
     "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",
