@@ -775,6 +775,12 @@ FINISHED = {
     "--heartbeat 0.3 printed {lines} lines in two seconds":
         "--heartbeat 0.3 两秒内打印了 {lines} 行",
     "{woken} wake-ups for three time-outs": "三次超时，醒来 {woken} 次",
+    "An answer of 1 MB that the client takes in many pieces comes to its end, whatever --rearm "
+    "says: who writes on must ask again, too.":
+        "不论 --rearm 是什么，客户端分许多次取走的 1 MB 响应能收完：要继续写，也得再次关注。",
+    "Who was closed in a batch is not looked at after it: its memory is free. valgrind looks.":
+        "一批里关闭了的，这批之后不能再看：它的内存已经释放。由 valgrind 检查。",
+    "valgrind says: {text}, {where}": "valgrind 报告：{text}，{where}",
     "ok": "通过",
     "missing": "还缺",
     "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",
