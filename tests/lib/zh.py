@@ -781,6 +781,12 @@ FINISHED = {
     "Who was closed in a batch is not looked at after it: its memory is free. valgrind looks.":
         "一批里关闭了的，这批之后不能再看：它的内存已经释放。由 valgrind 检查。",
     "valgrind says: {text}, {where}": "valgrind 报告：{text}，{where}",
+    "Four loops that count at the same time lose nothing: each of 50,000 bytes for the text port "
+    "costs four calls of --rearm=del-add.":
+        "四个循环同时计数，一次也不会漏掉：用 --rearm=del-add 时，发给文本端口的 50,000 "
+        "个字节，每个四次调用。",
+    "{made} calls were made, and {counted} are counted": "调用了 {made} 次，计数是 {counted}",
+    "one processor runs one loop at a time": "只有一个处理器，同一时刻只运行一个循环",
     "ok": "通过",
     "missing": "还缺",
     "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",
