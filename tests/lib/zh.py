@@ -787,6 +787,18 @@ FINISHED = {
         "个字节，每个四次调用。",
     "{made} calls were made, and {counted} are counted": "调用了 {made} 次，计数是 {counted}",
     "one processor runs one loop at a time": "只有一个处理器，同一时刻只运行一个循环",
+    "Text that is owed waits as well: the HTTP client's answer goes out before text clients that "
+    "have begun to read get more.":
+        "欠着的文本也要等：先发出 HTTP 客户端的响应，然后开始读的文本客户端才继续收到数据。",
+    "So it is in each loop: with --threads 2 either reads its HTTP clients before its text "
+    "clients.":
+        "每个循环都是这样：用 --threads 2 时，两个循环都先读 HTTP 客户端，再读文本客户端。",
+    "the HTTP client got no answer": "HTTP 客户端没有得到响应",
+    "{times} times text was written before the HTTP client's answer":
+        "在 HTTP 客户端的响应之前，写了 {times} 次文本",
+    "{read} of {all} clients were read": "{all} 个客户端中读了 {read} 个",
+    "one of two loops read text first, and {late} HTTP clients after it":
+        "两个循环中有一个先读了文本，后来才读 {late} 个 HTTP 客户端",
     "ok": "通过",
     "missing": "还缺",
     "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",
