@@ -609,9 +609,10 @@ FINISHED = {
     "take at least half a second, from the first moment on.":
         "一秒的字节在整个一秒里读取，不是一开始就读完：192 KiB 从第一刻起至少要半秒。",
     "The loop prints it, as what it does for any event: in a signal handler, which may "
-    "interrupt malloc, nothing may print or allocate.":
+    "interrupt malloc, nothing may print or allocate. Nor is it another thread, which knows "
+    "nothing of the loop.":
         "由循环来打印，和处理别的事件一样：信号处理函数可能打断 "
-        "malloc，在里面不能打印，也不能分配内存。",
+        "malloc，在里面不能打印，也不能分配内存。也不能由另一个线程打印：它不知道循环怎么样。",
     "The next request waits until the last chunk is out; with Connection: close, closing does.":
         "最后一块发出之前，下一个请求要等待；有 Connection: close 时，关闭要等待。",
     "The sum over three loops is what strace counts, for both ports, the listeners and all.":
@@ -799,6 +800,9 @@ FINISHED = {
     "{read} of {all} clients were read": "{all} 个客户端中读了 {read} 个",
     "one of two loops read text first, and {late} HTTP clients after it":
         "两个循环中有一个先读了文本，后来才读 {late} 个 HTTP 客户端",
+    "it is written by a thread that is no loop": "写出它的线程不是循环",
+    "While the server drains it says so, too, and goes on draining.":
+        "优雅退出期间也打印，然后继续退出。",
     "ok": "通过",
     "missing": "还缺",
     "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",
