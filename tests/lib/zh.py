@@ -603,8 +603,10 @@ FINISHED = {
         "所有人共用一个 timerfd：30 个客户端来了又走，不留下描述符。",
     "SIGTERM still drains after it, with status 0: one loop, and four.":
         "此后 SIGTERM 照样优雅退出，状态为 0：一个循环和四个循环都一样。",
-    "Slow is slow: with --rate 8, 24 bytes take more than a second and a half.":
-        "慢就是慢：用 --rate 8 时，24 字节要一秒半以上。",
+    "Slow is slow, and no more than it says: with --rate 8, 24 bytes take more than a second and "
+    "a half, and 55 with --rate 11 more than 3.4 seconds.":
+        "慢就是慢，也不会超过所说的：用 --rate 8 时，24 字节要一秒半以上；用 --rate 11 时，55 "
+        "字节要 3.4 秒以上。",
     "The bytes of a second are read throughout the second, not all at its beginning: 192 KiB "
     "take at least half a second, from the first moment on.":
         "一秒的字节在整个一秒里读取，不是一开始就读完：192 KiB 从第一刻起至少要半秒。",
@@ -643,8 +645,8 @@ FINISHED = {
         "四个循环同时倒转，不共享内存：由 ThreadSanitizer 检查。",
     "With six loops, a new client wakes about one of them, not all six, on either port.":
         "有六个循环时，不论哪个端口，一个新客户端大约只唤醒一个，而不是全部六个。",
-    "Without --rate there is no limit, and stage 1 does not know the flag.":
-        "没有 --rate 就不限速；阶段 1 不认识这个选项。",
+    "Without --rate there is no limit, and neither stage 1 nor evhttp_server knows the flag.":
+        "没有 --rate 就不限速；阶段 1 和 evhttp_server 都不认识这个选项。",
     "n is any number: 5,000,000,000 begins like all others.":
         "n 可以是任何数：5,000,000,000 的开头也一样。",
     "60 answers of 700,000 bytes have left {grown} KiB":
@@ -803,6 +805,8 @@ FINISHED = {
     "it is written by a thread that is no loop": "写出它的线程不是循环",
     "While the server drains it says so, too, and goes on draining.":
         "优雅退出期间也打印，然后继续退出。",
+    "{seconds} s for {all} bytes: those are more than {rate} per second":
+        "{all} 字节用了 {seconds} 秒：每秒超过了 {rate} 字节",
     "ok": "通过",
     "missing": "还缺",
     "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",
