@@ -82,6 +82,11 @@ def check_leaks():
         require(not said, "; ".join(ours[:3]))
 
 
+def check_completed():
+    """With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends."""
+    with_evhttp(counting.completed)
+
+
 def check_auth():
     """With --auth it wants credentials like every route but /hello."""
     with_evhttp(counting.guarded, "--auth", "a:b")

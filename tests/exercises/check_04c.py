@@ -69,6 +69,11 @@ def check_old():
     on_every_stage(counting.old)
 
 
+def check_completed():
+    """With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends."""
+    on_every_stage(counting.completed)
+
+
 def check_auth():
     """With --auth it wants credentials like every route but /hello."""
     on_every_stage(counting.guarded, "--auth", "a:b")

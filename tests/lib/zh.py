@@ -807,6 +807,10 @@ FINISHED = {
         "优雅退出期间也打印，然后继续退出。",
     "{seconds} s for {all} bytes: those are more than {rate} per second":
         "{all} 字节用了 {seconds} 秒：每秒超过了 {rate} 字节",
+    "With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends.":
+        "中途来了 SIGTERM，n=1000000 照样分毫不差；然后服务器结束。",
+    "SIGTERM, and n=1000000 ended after {got} bytes with {tail}":
+        "SIGTERM 之后，n=1000000 在 {got} 字节后以 {tail} 结束",
     "ok": "通过",
     "missing": "还缺",
     "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",
