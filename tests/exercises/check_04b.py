@@ -31,7 +31,7 @@ def check_none():
 
 
 def check_refused():
-    """No n, or one that is no number, gets 400."""
+    """No n, or one that is no number of 64 bits, gets 400."""
     with_evhttp(counting.refused)
 
 

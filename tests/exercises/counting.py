@@ -59,7 +59,7 @@ def any_number(server: harness.Server) -> None:
 
 
 def refused(server: harness.Server) -> None:
-    for query in ("", "?n=", "?n=x", "?n=-1", "?n=5x"):
+    for query in ("", "?n=", "?n=x", "?n=-1", "?n=5x", f"?n={(1 << 64) + 5}"):
         client = connection(server)
         client.request("GET", "/count" + query)
         status = client.getresponse().status  # the body might be without end

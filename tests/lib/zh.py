@@ -537,7 +537,8 @@ FINISHED = {
     "n=300000 is exact, and the connection serves the next request.":
         "n=300000 分毫不差，连接还能服务下一个请求。",
     "n=0 is an empty body: the last chunk alone.": "n=0 是空的响应体：只有最后一块。",
-    "No n, or one that is no number, gets 400.": "没有 n，或者 n 不是数字，得到 400。",
+    "No n, or one that is no number of 64 bits, gets 400.":
+        "没有 n，或者 n 不是 64 位以内的数，得到 400。",
     "With --auth it wants credentials like every route but /hello.":
         "用 --auth 时，和 /hello 以外的路由一样需要密码。",
     "POST /reverse: {status}, expected 200": "POST /reverse：{status}，应当是 200",
@@ -811,6 +812,9 @@ FINISHED = {
         "中途来了 SIGTERM，n=1000000 照样分毫不差；然后服务器结束。",
     "SIGTERM, and n=1000000 ended after {got} bytes with {tail}":
         "SIGTERM 之后，n=1000000 在 {got} 字节后以 {tail} 结束",
+    "With four loops that count at the same time no memory is shared: ThreadSanitizer looks.":
+        "四个循环同时数数，不共享内存：由 ThreadSanitizer 检查。",
+    "n=50000 ended with {tail}": "n=50000 以 {tail} 结束",
     "ok": "通过",
     "missing": "还缺",
     "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",
