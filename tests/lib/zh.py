@@ -815,6 +815,10 @@ FINISHED = {
     "With four loops that count at the same time no memory is shared: ThreadSanitizer looks.":
         "四个循环同时数数，不共享内存：由 ThreadSanitizer 检查。",
     "n=50000 ended with {tail}": "n=50000 以 {tail} 结束",
+    "Who is gone is not looked at again: 6 clients that reset the connection while there is more "
+    "of them to read. Their memory is free: valgrind looks.":
+        "走了的不能再看：6 个客户端在还有数据没读完时复位连接。它们的内存已经释放：由 valgrind "
+        "检查。",
     "ok": "通过",
     "missing": "还缺",
     "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",
