@@ -111,7 +111,8 @@ def check_handler():
 
 
 def check_drain():
-    """While the server drains it says so, too, and goes on draining."""
+    """While the server drains it says so, too, and goes on draining; so it does where the first of
+    two loops has drained."""
     with harness.Server(STAGE, "--grace", "20") as server, server.connect("http") as sock:
         reports = Reports(server)
         reports.ask()
@@ -125,6 +126,26 @@ def check_drain():
         stream_of_answers(sock, 1)
         status = server.wait(5)
         require(status == 0, f"status {status}")
+    for busy in (0, 1):  # which of them the first loop has is not known
+        with harness.Server(STAGE, "--grace", "20", "--threads", "2",
+                            "--max-connections", "2") as server:
+            socks = [server.connect("http") for _ in range(2)]
+            for sock in socks:
+                ask_hello(sock)
+            socks[busy].sendall(HELLO[:9])
+            socks[1 - busy].close()
+            time.sleep(0.1)
+            server.signal(signal.SIGTERM)
+            time.sleep(0.3)
+            server.signal(signal.SIGUSR1)
+            time.sleep(0.1)
+            status = server.process.poll()
+            require(status is None, f"SIGUSR1 ended the server, status {status}")
+            socks[busy].sendall(HELLO[9:])
+            stream_of_answers(socks[busy], 1)
+            status = server.wait(5)
+            require(status == 0, f"status {status}")
+            socks[busy].close()
 
 
 def check_stop():

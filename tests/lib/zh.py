@@ -804,8 +804,9 @@ FINISHED = {
     "one of two loops read text first, and {late} HTTP clients after it":
         "两个循环中有一个先读了文本，后来才读 {late} 个 HTTP 客户端",
     "it is written by a thread that is no loop": "写出它的线程不是循环",
-    "While the server drains it says so, too, and goes on draining.":
-        "优雅退出期间也打印，然后继续退出。",
+    "While the server drains it says so, too, and goes on draining; so it does where the first of "
+    "two loops has drained.":
+        "优雅退出期间也打印，然后继续退出；两个循环中第一个已经结束时，也继续退出。",
     "{seconds} s for {all} bytes: those are more than {rate} per second":
         "{all} 字节用了 {seconds} 秒：每秒超过了 {rate} 字节",
     "With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends.":
