@@ -11,9 +11,9 @@ TSAN = harness.STAGES[:1]
 ALL_BYTES = bytes(range(256))
 
 
-def on_every_stage(conversation):
+def on_every_stage(conversation, *flags):
     for stage in harness.STAGES:
-        with harness.Server(stage) as server:
+        with harness.Server(stage, *flags) as server:
             client = connection(server)
             try:
                 conversation(client)
@@ -64,6 +64,41 @@ def check_method():
         require(answer.status == 405, f"GET /reverse: {answer.status}, expected 405")
         require(answer.headers.get("Allow") == "POST", f"Allow: {answer.headers.get('Allow')}")
     on_every_stage(conversation)
+
+
+def check_room():
+    """A body may be as large as --max-body says: with 4000000, one of 3,000,000 bytes comes
+    back."""
+    def conversation(client):
+        body = ALL_BYTES * 11718 + b"end"
+        try:
+            reversed_of(client, body, body[::-1])
+        except (OSError, http.client.HTTPException):
+            raise Unmet("a body of 3,000,000 bytes ended the connection") from None
+    on_every_stage(conversation, "--max-body", "4000000")
+
+
+def check_auth():
+    """With --auth it wants credentials like every route but /hello."""
+    def conversation(client):
+        answer, _ = ask(client, "POST", "/reverse", b"ab")
+        require(answer.status == 401,
+                f"with --auth and no credentials: {answer.status}, expected 401")
+        reversed_of(client, b"ab", b"ba", Authorization="Basic YTpi")
+    on_every_stage(conversation, "--auth", "a:b")
+
+
+def check_expect():
+    """A client that asks before it sends the body (`Expect: 100-continue`) is told to send it."""
+    head = wire.request("POST", "/reverse", "Content-Length: 3", "Expect: 100-continue")
+    for stage in harness.STAGES:
+        with harness.Server(stage) as server, server.connect("http") as sock:
+            sock.sendall(head)
+            got = sock.recv(1000)
+            require(b" 100 " in got[:20], f"{stage}: 100 was expected, {got[:40]!r} came")
+            sock.sendall(b"abc")
+            body = wire.Client(sock).read_response().body
+            require(body == b"cba", f"{stage}: {b'cba'!r} was expected, {body[:40]!r} came")
 
 
 def check_memory():

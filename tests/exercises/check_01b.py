@@ -4,8 +4,8 @@ import socket
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, ask_hello, interests, lets_go, noise, receive, require, reset, send_until_full,
-    serves_a_crowd, stopped, stream_of_answers, through, to_the_end, traced)
+    HELLO, ask_hello, interests, lets_go, looks_at_nothing_freed, noise, receive, require, reset,
+    send_until_full, serves_a_crowd, stopped, stream_of_answers, through, to_the_end, traced)
 
 STAGE = "01_plain_epoll"
 BINARIES = [STAGE]
@@ -93,6 +93,20 @@ def check_reset():
         for sock in idle + owed:
             reset(sock)
         lets_go(server, before)
+
+
+def check_freed():
+    """Who is gone is not looked at again: 6 clients that reset the connection while there is more
+    of them to read. Their memory is free: valgrind looks."""
+    def conversation(server):
+        for _ in range(6):
+            sock = server.connect("text")
+            with stopped(server):
+                sock.sendall(noise(1 << 16))
+                reset(sock)
+            with server.connect("http") as other:  # the next turn
+                ask_hello(other)
+    looks_at_nothing_freed(STAGE, conversation)
 
 
 def check_memory():

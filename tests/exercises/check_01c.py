@@ -1,10 +1,11 @@
 """EPOLLEXCLUSIVE listeners in stage 1."""
 
+import contextlib
 import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, ask_hello, require, serves_a_crowd, stream_of_answers, traced)
+    HELLO, Unmet, ask_hello, require, serves_a_crowd, stream_of_answers, traced)
 
 STAGE = "01_plain_epoll"
 BINARIES = [STAGE]
@@ -64,6 +65,26 @@ def check_full():
         for sock in socks:
             stream_of_answers(sock, 1)
             sock.close()
+
+
+def check_places():
+    """Who waits is let in where there is room: six loops with one place each serve six clients at
+    once."""
+    for _ in range(3):  # by luck, each loop may be given one
+        serves_one_in_each_loop()
+
+
+def serves_one_in_each_loop():
+    flags = ("--threads", str(THREADS), "--max-connections", str(THREADS))
+    with harness.Server(STAGE, *flags) as server, contextlib.ExitStack() as stack:
+        for number in range(1, THREADS + 1):
+            sock = stack.enter_context(server.connect("http" if number % 2 else "text", timeout=4))
+            sock.sendall(HELLO)
+            try:
+                require(sock.recv(1000), f"client {number} was closed")
+            except TimeoutError:
+                raise Unmet(f"client {number} of {THREADS} waits in front of a full loop, and "
+                            f"{THREADS + 1 - number} loops are free") from None
 
 
 def check_rest():

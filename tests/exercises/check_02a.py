@@ -63,6 +63,15 @@ def check_earlier():
             server.wait(4)
 
 
+def check_heartbeat():
+    """What else comes by the clock still comes: --heartbeat 0.3 prints three lines within two
+    seconds, and nobody is connected."""
+    with harness.Server(STAGE, "--heartbeat", "0.3") as server:
+        time.sleep(2)
+        lines = (server.process.stdout.read() or b"").count(b"heartbeat: ")
+        require(lines >= 3, f"--heartbeat 0.3 printed {lines} lines in two seconds")
+
+
 def check_descriptors():
     """One timerfd serves all: 30 clients come and go, and no descriptor stays."""
     with harness.Server(STAGE, "--idle-timeout", "30") as server:
@@ -87,6 +96,19 @@ def check_cost():
         set_ = len(trace.calls("timerfd_settime"))
         require(set_ > 0, "no timerfd_settime at all: there is no timerfd yet")
         require(set_ < 50, f"200 requests, {set_} times timerfd_settime")
+
+
+def check_once():
+    """A deadline wakes the loop once or twice, and it sleeps until then: three silent clients, of
+    which each is closed after 0.7 s, cost at most 24 wake-ups."""
+    with traced(STAGE, "--idle-timeout", "0.7", calls=CALLS) as (server, trace):
+        for _ in range(3):
+            with server.connect("http") as sock:
+                sock.settimeout(5)
+                require(sock.recv(1) == b"", "the server said something")
+        woken = len(time_outs(trace))
+        require(trace.calls("timerfd_create"), "no timerfd_create")
+        require(woken <= 24, f"{woken} wake-ups for three time-outs")
 
 
 def check_quiet():

@@ -1,11 +1,13 @@
 """Priorities: HTTP before text in one batch."""
 
+import contextlib
+import re
 import signal
 import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, ask_hello, connection, noise, receive, require, stats, stopped, traced)
+    HELLO, ask_hello, connection, noise, receive, require, send_until_full, stats, stopped, traced)
 
 STAGE = "03_libevent_raw"
 BINARIES = [STAGE]
@@ -58,6 +60,78 @@ def check_sent():
         between = [call for call in calls[asked:answered] if call.name == "recvfrom"]
         require(len(between) == 1, f"{len(between) - 1} text clients were read between the HTTP "
                 "client's request and its answer")
+
+
+def check_written():
+    """Text that is owed waits as well: the HTTP client's answer goes out before text clients that
+    have begun to read get more."""
+    with traced(STAGE, calls="recvfrom,sendto") as (server, trace), contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(server.connect("text")) for _ in range(3)]
+        http = stack.enter_context(server.connect("http"))
+        ask_hello(http)
+        for sock in crowd:
+            send_until_full(sock)
+        with stopped(server):
+            trace.settle()
+            start = len(trace.calls())
+            for sock in crowd:  # there is room again: all of them are writable
+                drain(sock)
+            http.sendall(HELLO)
+            time.sleep(0.1)
+        http.settimeout(5)
+        receive(http, 100)
+        time.sleep(0.2)
+        sent = [call for call in trace.calls()[start:] if call.name == "sendto"]
+        first = [at for at, call in enumerate(sent) if "HTTP/1.1 200" in call.args]
+        require(first, "the HTTP client got no answer")
+        require(first[0] == 0, f"{first[0]} times text was written before the HTTP client's answer")
+
+
+def drain(sock) -> None:
+    """Reads until nothing comes for a moment."""
+    sock.settimeout(0.2)
+    with contextlib.suppress(TimeoutError):
+        while sock.recv(1 << 20):
+            pass
+
+
+def check_loops():
+    """So it is in each loop: with --threads 2 either reads its HTTP clients before its text
+    clients."""
+    crowd = 16  # of each port: half of them in either loop, which then is full
+    flags = ("--threads", "2", "--max-connections", str(2 * crowd))
+    with traced(STAGE, *flags, calls="recvfrom") as (server, trace), \
+            contextlib.ExitStack() as stack:
+        text, http = [], []
+        for _ in range(crowd):
+            text.append(stack.enter_context(server.connect("text")))
+            http.append(stack.enter_context(server.connect("http")))
+        for sock in http:
+            ask_hello(sock)
+        for sock in text:
+            sock.sendall(b"text")
+            receive(sock, 4)
+        with stopped(server):
+            trace.settle()
+            start = len(trace.part())
+            for sock in text:
+                sock.sendall(b"text")
+            for sock in http:
+                sock.sendall(HELLO)
+            time.sleep(0.1)
+        for sock in http:
+            receive(sock, 100)
+        for sock in text:
+            receive(sock, 4)
+        trace.settle()
+        read = re.findall(r'(?m)^(\d+) .*recvfrom(?:\(\d+, | resumed>)"(GET|text)',
+                          "\n".join(trace.part()[start:]))
+    require(len(read) == 2 * crowd, f"{len(read)} of {2 * crowd} clients were read")
+    for thread in {thread for thread, _ in read}:
+        order = [what for which, what in read if which == thread]
+        early = order.index("text") if "text" in order else len(order)
+        late = order[early:].count("GET")
+        require(not late, f"one of two loops read text first, and {late} HTTP clients after it")
 
 
 def check_signal():

@@ -94,8 +94,10 @@ def check_again():
 
 def check_handler():
     """The loop prints it, as what it does for any event: in a signal handler, which may interrupt
-    malloc, nothing may print or allocate."""
-    with traced(STAGE, calls="write,rt_sigreturn") as (server, trace):
+    malloc, nothing may print or allocate. Nor is it another thread, which knows nothing of the
+    loop."""
+    calls = "write,rt_sigreturn,?epoll_wait,epoll_pwait"
+    with traced(STAGE, calls=calls) as (server, trace):
         Reports(server).ask()
         trace.settle()
         lines = trace.part()
@@ -103,6 +105,47 @@ def check_handler():
     for line in lines:
         inside = (inside or "--- SIGUSR1" in line) and "rt_sigreturn" not in line
         require(not (inside and "heartbeat" in line), "it is written by the signal handler")
+    loops = {line.split()[0] for line in lines if re.match(r"\d+ +epoll_p?wait\(", line)}
+    writers = {line.split()[0] for line in lines if "heartbeat" in line and "write(" in line}
+    require(writers <= loops, "it is written by a thread that is no loop")
+
+
+def check_drain():
+    """While the server drains it says so, too, and goes on draining; so it does where the first of
+    two loops has drained."""
+    with harness.Server(STAGE, "--grace", "20") as server, server.connect("http") as sock:
+        reports = Reports(server)
+        reports.ask()
+        sock.sendall(HELLO[:9])
+        time.sleep(0.1)
+        server.signal(signal.SIGTERM)
+        time.sleep(0.3)
+        got = reports.ask()
+        require(got[-1] == (1, 0), f"(open, requests) {got[-1]}, expected (1, 0)")
+        sock.sendall(HELLO[9:])
+        stream_of_answers(sock, 1)
+        status = server.wait(5)
+        require(status == 0, f"status {status}")
+    for busy in (0, 1):  # which of them the first loop has is not known
+        with harness.Server(STAGE, "--grace", "20", "--threads", "2",
+                            "--max-connections", "2") as server:
+            socks = [server.connect("http") for _ in range(2)]
+            for sock in socks:
+                ask_hello(sock)
+            socks[busy].sendall(HELLO[:9])
+            socks[1 - busy].close()
+            time.sleep(0.1)
+            server.signal(signal.SIGTERM)
+            time.sleep(0.3)
+            server.signal(signal.SIGUSR1)
+            time.sleep(0.1)
+            status = server.process.poll()
+            require(status is None, f"SIGUSR1 ended the server, status {status}")
+            socks[busy].sendall(HELLO[9:])
+            stream_of_answers(socks[busy], 1)
+            status = server.wait(5)
+            require(status == 0, f"status {status}")
+            socks[busy].close()
 
 
 def check_stop():

@@ -1,5 +1,6 @@
 """A rate limit by libevent's token buckets."""
 
+import concurrent.futures
 import threading
 import time
 
@@ -8,11 +9,12 @@ from tests.exercises.clients import (
     HELLO, Unmet, ask, ask_hello, connection, noise, receive, require, stats, stream_of_answers,
     through)
 
-STAGE, OTHER = "04_bufferevent_http", "01_plain_epoll"
-BINARIES = [STAGE, OTHER]
+PORTS = ("text", "http")
+STAGE = "04_bufferevent_http"
+OTHERS = {"01_plain_epoll": PORTS, "evhttp_server": ("http",)}
+BINARIES = [STAGE, *OTHERS]
 RATE = 256 * 1024
 SIZE = 2 * RATE
-PORTS = ("text", "http")
 
 
 def seconds_for(server: harness.Server, *ports: str) -> float:
@@ -74,12 +76,19 @@ def check_even():
 
 
 def check_slow():
-    """Slow is slow: with --rate 8, 24 bytes take more than a second and a half."""
-    with harness.Server(STAGE, "--rate", "8") as server, server.connect("text") as sock:
-        began = time.monotonic()
-        through(sock, b"123456781234567812345678")
-        took = time.monotonic() - began
-        require(took > 1.5, f"{took:.2f} s")
+    """Slow is slow, and no more than it says: with --rate 8, 24 bytes take more than a second and a
+    half, and 55 with --rate 11 more than 3.4 seconds."""
+    def seconds(rate: int, size: int) -> float:
+        with harness.Server(STAGE, "--rate", str(rate)) as server:
+            with server.connect("text") as sock:
+                began = time.monotonic()
+                through(sock, noise(size))
+                return time.monotonic() - began
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        eight, eleven = pool.map(seconds, (8, 11), (24, 55))
+    require(eight > 1.5, f"{eight:.2f} s for 24 bytes: those are more than 8 per second")
+    require(eleven > 3.4, f"{eleven:.2f} s for 55 bytes: those are more than 11 per second")
 
 
 def check_answers():
@@ -132,14 +141,15 @@ def check_memory():
 
 
 def check_unlimited():
-    """Without --rate there is no limit, and stage 1 does not know the flag."""
+    """Without --rate there is no limit, and neither stage 1 nor evhttp_server knows the flag."""
     with harness.Server(STAGE) as server:
         seconds_for(server, "text")  # the first one warms up
         took = seconds_for(server, "text")
         require(took < 1, f"{took:.2f} s")
     with harness.Server(STAGE, "--rate", "1000000"):
         pass
-    refused(OTHER, "1000000", "unknown flag")
+    for other, ports in OTHERS.items():
+        refused(other, "1000000", "unknown flag", ports)
 
 
 def check_bad_value():
@@ -149,9 +159,9 @@ def check_bad_value():
         refused(STAGE, value, "--rate: bad value")
 
 
-def refused(stage: str, value: str, why: str) -> None:
+def refused(stage: str, value: str, why: str, ports=PORTS) -> None:
     try:
-        with harness.Server(stage, "--rate", value):
+        with harness.Server(stage, "--rate", value, ports=ports):
             raise Unmet(f"{stage} --rate {value} was taken")
     except harness.StartError as error:
         require(why in error.stderr and error.status == 2, str(error))

@@ -31,7 +31,7 @@ def check_none():
 
 
 def check_refused():
-    """No n, or one that is no number, gets 400."""
+    """No n, or one that is no number of 64 bits, gets 400."""
     with_evhttp(counting.refused)
 
 
@@ -80,6 +80,11 @@ def check_leaks():
         said = re.findall(r"==\d+== (.*(?:lost|Invalid|at 0x|by 0x).*)", server.stderr())
         ours = [line for line in said if "server.cc" in line or "lost" in line or "Invalid" in line]
         require(not said, "; ".join(ours[:3]))
+
+
+def check_completed():
+    """With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends."""
+    with_evhttp(counting.completed)
 
 
 def check_auth():

@@ -2,9 +2,10 @@
 
 from tests import harness
 from tests.exercises import counting
-from tests.exercises.clients import Unmet
+from tests.exercises.clients import Unmet, four_loops, require
 
 BINARIES = harness.STAGES
+TSAN = harness.STAGES[:1]
 
 
 def on_every_stage(conversation, *flags):
@@ -33,7 +34,7 @@ def check_none():
 
 
 def check_refused():
-    """No n, or one that is no number, gets 400."""
+    """No n, or one that is no number of 64 bits, gets 400."""
     on_every_stage(counting.refused)
 
 
@@ -69,6 +70,21 @@ def check_old():
     on_every_stage(counting.old)
 
 
+def check_completed():
+    """With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends."""
+    on_every_stage(counting.completed)
+
+
 def check_auth():
     """With --auth it wants credentials like every route but /hello."""
     on_every_stage(counting.guarded, "--auth", "a:b")
+
+
+def check_threads():
+    """With four loops that count at the same time no memory is shared: ThreadSanitizer looks."""
+    with four_loops(harness.STAGES[0]) as clients:
+        for client in clients:
+            client.send(counting.LONG.replace(b"10000000", b"50000"))
+        for client in clients:
+            got = client.read_until(b"\r\n0\r\n\r\n")
+            require(got.endswith(b"\n50000\n\r\n0\r\n\r\n"), f"n=50000 ended with {got[-20:]!r}")

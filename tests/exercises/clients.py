@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import socket
 import tempfile
@@ -171,6 +172,21 @@ def closes_a_silent_client(stage: str) -> None:
         require(sock.recv(1) == b"", "the server said something")
         passed = time.monotonic() - began
         require(0.4 < passed < 4, f"closed after {passed:.2f} s")
+
+
+def looks_at_nothing_freed(stage: str, conversation) -> None:
+    """`conversation` with a server under valgrind, which leaves it no sockets."""
+    if not shutil.which("valgrind"):
+        raise CannotLook("valgrind is not installed")
+    with harness.Server(stage, wrapper=("valgrind", "-q"), start_timeout=60) as server:
+        sockets = server.sockets()
+        conversation(server)
+        lets_go(server, sockets, patience=20)
+        server.signal()
+        server.wait(30)
+        said = re.search(r"==\d+== (Invalid.*|.*uninitialised.*)\n==\d+== +at \w+: (.*)",
+                         server.stderr())
+        require(not said, f"valgrind says: {said and said[1]}, {said and said[2]}")
 
 
 # ---- strace --------------------------------------------------------------------------------------

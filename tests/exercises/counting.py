@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 from tests import harness
@@ -58,7 +59,7 @@ def any_number(server: harness.Server) -> None:
 
 
 def refused(server: harness.Server) -> None:
-    for query in ("", "?n=", "?n=x", "?n=-1", "?n=5x"):
+    for query in ("", "?n=", "?n=x", "?n=-1", "?n=5x", f"?n={(1 << 64) + 5}"):
         client = connection(server)
         client.request("GET", "/count" + query)
         status = client.getresponse().status  # the body might be without end
@@ -125,6 +126,20 @@ def left_alone(server: harness.Server) -> None:
     require(grown < 2 * 1024, f"60 clients left in the middle, and {grown} KiB were kept")
     with server.connect("http") as other:
         ask_hello(other)
+
+
+def completed(server: harness.Server) -> None:
+    """A server that is told to stop says all that it has begun to say."""
+    with server.connect("http") as sock:
+        sock.sendall(LONG.replace(b"10000000", b"1000000"))
+        got = sock.recv(1000)
+        server.signal(signal.SIGTERM)
+        time.sleep(0.2)
+        got += to_the_end(sock, "n=1000000 and SIGTERM")
+    require(got.endswith(b"\n1000000\n\r\n0\r\n\r\n"),
+            f"SIGTERM, and n=1000000 ended after {len(got)} bytes with {got[-20:]!r}")
+    status = server.wait(5)
+    require(status == 0, f"status {status}")
 
 
 def old(server: harness.Server) -> None:

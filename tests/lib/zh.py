@@ -537,7 +537,8 @@ FINISHED = {
     "n=300000 is exact, and the connection serves the next request.":
         "n=300000 分毫不差，连接还能服务下一个请求。",
     "n=0 is an empty body: the last chunk alone.": "n=0 是空的响应体：只有最后一块。",
-    "No n, or one that is no number, gets 400.": "没有 n，或者 n 不是数字，得到 400。",
+    "No n, or one that is no number of 64 bits, gets 400.":
+        "没有 n，或者 n 不是 64 位以内的数，得到 400。",
     "With --auth it wants credentials like every route but /hello.":
         "用 --auth 时，和 /hello 以外的路由一样需要密码。",
     "POST /reverse: {status}, expected 200": "POST /reverse：{status}，应当是 200",
@@ -567,8 +568,10 @@ FINISHED = {
         "给不读的客户端发 80 MB，占用内存不到 8 MiB，也不拖慢别人；它读就继续发。",
     "A call that fails was made, too: the kernel refuses one, and it is counted.":
         "失败的调用也是调用：内核拒绝了一次，也要计数。",
-    "A client that sends and does not read is not read from, either: it costs less than 1 MiB.":
-        "只发送、不读的客户端，也不再从它那里读：占用不到 1 MiB。",
+    "A client that sends and does not read is not read from, either: it costs less than 1 MiB. "
+    "One that is read from without end may pause first: so one after the other, five of them.":
+        "只发送、不读的客户端，也不再从它那里读：占用不到 1 MiB。一直被读的客户端，可能先停"
+        "一会儿：所以一个接一个，共五个。",
     "A client's clock starts when it comes, however long the loop had slept: with "
     "--idle-timeout 1 who comes after 1.3 s is not closed at once.":
         "不论循环阻塞了多久，都从客户端到来时开始计时：用 --idle-timeout 1 时，1.3 "
@@ -601,15 +604,18 @@ FINISHED = {
         "所有人共用一个 timerfd：30 个客户端来了又走，不留下描述符。",
     "SIGTERM still drains after it, with status 0: one loop, and four.":
         "此后 SIGTERM 照样优雅退出，状态为 0：一个循环和四个循环都一样。",
-    "Slow is slow: with --rate 8, 24 bytes take more than a second and a half.":
-        "慢就是慢：用 --rate 8 时，24 字节要一秒半以上。",
+    "Slow is slow, and no more than it says: with --rate 8, 24 bytes take more than a second and "
+    "a half, and 55 with --rate 11 more than 3.4 seconds.":
+        "慢就是慢，也不会超过所说的：用 --rate 8 时，24 字节要一秒半以上；用 --rate 11 时，55 "
+        "字节要 3.4 秒以上。",
     "The bytes of a second are read throughout the second, not all at its beginning: 192 KiB "
     "take at least half a second, from the first moment on.":
         "一秒的字节在整个一秒里读取，不是一开始就读完：192 KiB 从第一刻起至少要半秒。",
     "The loop prints it, as what it does for any event: in a signal handler, which may "
-    "interrupt malloc, nothing may print or allocate.":
+    "interrupt malloc, nothing may print or allocate. Nor is it another thread, which knows "
+    "nothing of the loop.":
         "由循环来打印，和处理别的事件一样：信号处理函数可能打断 "
-        "malloc，在里面不能打印，也不能分配内存。",
+        "malloc，在里面不能打印，也不能分配内存。也不能由另一个线程打印：它不知道循环怎么样。",
     "The next request waits until the last chunk is out; with Connection: close, closing does.":
         "最后一块发出之前，下一个请求要等待；有 Connection: close 时，关闭要等待。",
     "The sum over three loops is what strace counts, for both ports, the listeners and all.":
@@ -640,8 +646,8 @@ FINISHED = {
         "四个循环同时倒转，不共享内存：由 ThreadSanitizer 检查。",
     "With six loops, a new client wakes about one of them, not all six, on either port.":
         "有六个循环时，不论哪个端口，一个新客户端大约只唤醒一个，而不是全部六个。",
-    "Without --rate there is no limit, and stage 1 does not know the flag.":
-        "没有 --rate 就不限速；阶段 1 不认识这个选项。",
+    "Without --rate there is no limit, and neither stage 1 nor evhttp_server knows the flag.":
+        "没有 --rate 就不限速；阶段 1 和 evhttp_server 都不认识这个选项。",
     "n is any number: 5,000,000,000 begins like all others.":
         "n 可以是任何数：5,000,000,000 的开头也一样。",
     "60 answers of 700,000 bytes have left {grown} KiB":
@@ -753,6 +759,67 @@ FINISHED = {
         "为一个卡住的客户端，服务器多占了 {grown} KiB",
     "the server does not start: {why}": "服务器没有启动：{why}",
     "the server did not end within {seconds} s": "服务器在 {seconds} 秒内没有结束",
+    "A body may be as large as --max-body says: with 4000000, one of 3,000,000 bytes comes back.":
+        "请求体可以和 --max-body 一样大：设为 4000000 时，3,000,000 字节的也能倒过来返回。",
+    "A client that asks before it sends the body (`Expect: 100-continue`) is told to send it.":
+        "先问再发请求体的客户端（`Expect: 100-continue`），会得到可以发送的答复。",
+    "a body of 3,000,000 bytes ended the connection": "3,000,000 字节的请求体使连接中断了",
+    "Who waits is let in where there is room: six loops with one place each serve six clients at "
+    "once.":
+        "哪里有空位，等待的客户端就从哪里进来：六个循环各有一个名额，同时服务六个客户端。",
+    "client {number} of {all} waits in front of a full loop, and {free} loops are free":
+        "{all} 个客户端中，第 {number} 个在等一个满员的循环，而有 {free} 个循环空着",
+    "What else comes by the clock still comes: --heartbeat 0.3 prints three lines within two "
+    "seconds, and nobody is connected.":
+        "其他按时间做的事照样做：没有人连接，--heartbeat 0.3 在两秒内也打印三行。",
+    "A deadline wakes the loop once or twice, and it sleeps until then: three silent clients, of "
+    "which each is closed after 0.7 s, cost at most 24 wake-ups.":
+        "一个期限唤醒循环一两次，在那之前循环一直阻塞：三个沉默的客户端各在 0.7 "
+        "秒后关闭，总共最多醒来 24 次。",
+    "--heartbeat 0.3 printed {lines} lines in two seconds":
+        "--heartbeat 0.3 两秒内打印了 {lines} 行",
+    "{woken} wake-ups for three time-outs": "三次超时，醒来 {woken} 次",
+    "An answer of 1 MB that the client takes in many pieces comes to its end, whatever --rearm "
+    "says: who writes on must ask again, too.":
+        "不论 --rearm 是什么，客户端分许多次取走的 1 MB 响应能收完：要继续写，也得再次关注。",
+    "Who was closed in a batch is not looked at after it: its memory is free. valgrind looks.":
+        "一批里关闭了的，这批之后不能再看：它的内存已经释放。由 valgrind 检查。",
+    "valgrind says: {text}, {where}": "valgrind 报告：{text}，{where}",
+    "Four loops that count at the same time lose nothing: each of 50,000 bytes for the text port "
+    "costs four calls of --rearm=del-add.":
+        "四个循环同时计数，一次也不会漏掉：用 --rearm=del-add 时，发给文本端口的 50,000 "
+        "个字节，每个四次调用。",
+    "{made} calls were made, and {counted} are counted": "调用了 {made} 次，计数是 {counted}",
+    "one processor runs one loop at a time": "只有一个处理器，同一时刻只运行一个循环",
+    "Text that is owed waits as well: the HTTP client's answer goes out before text clients that "
+    "have begun to read get more.":
+        "欠着的文本也要等：先发出 HTTP 客户端的响应，然后开始读的文本客户端才继续收到数据。",
+    "So it is in each loop: with --threads 2 either reads its HTTP clients before its text "
+    "clients.":
+        "每个循环都是这样：用 --threads 2 时，两个循环都先读 HTTP 客户端，再读文本客户端。",
+    "the HTTP client got no answer": "HTTP 客户端没有得到响应",
+    "{times} times text was written before the HTTP client's answer":
+        "在 HTTP 客户端的响应之前，写了 {times} 次文本",
+    "{read} of {all} clients were read": "{all} 个客户端中读了 {read} 个",
+    "one of two loops read text first, and {late} HTTP clients after it":
+        "两个循环中有一个先读了文本，后来才读 {late} 个 HTTP 客户端",
+    "it is written by a thread that is no loop": "写出它的线程不是循环",
+    "While the server drains it says so, too, and goes on draining; so it does where the first of "
+    "two loops has drained.":
+        "优雅退出期间也打印，然后继续退出；两个循环中第一个已经结束时，也继续退出。",
+    "{seconds} s for {all} bytes: those are more than {rate} per second":
+        "{all} 字节用了 {seconds} 秒：每秒超过了 {rate} 字节",
+    "With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends.":
+        "中途来了 SIGTERM，n=1000000 照样分毫不差；然后服务器结束。",
+    "SIGTERM, and n=1000000 ended after {got} bytes with {tail}":
+        "SIGTERM 之后，n=1000000 在 {got} 字节后以 {tail} 结束",
+    "With four loops that count at the same time no memory is shared: ThreadSanitizer looks.":
+        "四个循环同时数数，不共享内存：由 ThreadSanitizer 检查。",
+    "n=50000 ended with {tail}": "n=50000 以 {tail} 结束",
+    "Who is gone is not looked at again: 6 clients that reset the connection while there is more "
+    "of them to read. Their memory is free: valgrind looks.":
+        "走了的不能再看：6 个客户端在还有数据没读完时复位连接。它们的内存已经释放：由 valgrind "
+        "检查。",
     "ok": "通过",
     "missing": "还缺",
     "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",
