@@ -82,6 +82,11 @@ def check_leaks():
         require(not said, "; ".join(ours[:3]))
 
 
+def check_half_closed():
+    """A client that ends its side behind the request gets all of n=1000000."""
+    with_evhttp(counting.half_closed)
+
+
 def check_completed():
     """With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends."""
     with_evhttp(counting.completed)

@@ -70,6 +70,11 @@ def check_old():
     on_every_stage(counting.old)
 
 
+def check_half_closed():
+    """A client that ends its side behind the request gets all of n=1000000."""
+    on_every_stage(counting.half_closed)
+
+
 def check_completed():
     """With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends."""
     on_every_stage(counting.completed)

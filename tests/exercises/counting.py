@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
 
 from tests import harness
@@ -140,6 +141,16 @@ def completed(server: harness.Server) -> None:
             f"SIGTERM, and n=1000000 ended after {len(got)} bytes with {got[-20:]!r}")
     status = server.wait(5)
     require(status == 0, f"status {status}")
+
+
+def half_closed(server: harness.Server) -> None:
+    """A client that has said all, and says so by a FIN, still reads."""
+    with server.connect("http") as sock:
+        sock.sendall(LONG.replace(b"10000000", b"1000000"))
+        sock.shutdown(socket.SHUT_WR)
+        got = to_the_end(sock, "n=1000000 and FIN")
+    require(got.endswith(b"\n1000000\n\r\n0\r\n\r\n"),
+            f"FIN behind the request, and n=1000000 ended after {len(got)} bytes with {got[-20:]!r}")
 
 
 def old(server: harness.Server) -> None:

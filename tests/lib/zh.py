@@ -809,10 +809,14 @@ FINISHED = {
         "优雅退出期间也打印，然后继续退出；两个循环中第一个已经结束时，也继续退出。",
     "{seconds} s for {all} bytes: those are more than {rate} per second":
         "{all} 字节用了 {seconds} 秒：每秒超过了 {rate} 字节",
+    "A client that ends its side behind the request gets all of n=1000000.":
+        "客户端发完请求就关闭了自己这一端，仍然收到 n=1000000 的全部内容。",
     "With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends.":
         "中途来了 SIGTERM，n=1000000 照样分毫不差；然后服务器结束。",
     "SIGTERM, and n=1000000 ended after {got} bytes with {tail}":
         "SIGTERM 之后，n=1000000 在 {got} 字节后以 {tail} 结束",
+    "FIN behind the request, and n=1000000 ended after {got} bytes with {tail}":
+        "请求后面就是 FIN，n=1000000 在 {got} 字节后以 {tail} 结束",
     "With four loops that count at the same time no memory is shared: ThreadSanitizer looks.":
         "四个循环同时数数，不共享内存：由 ThreadSanitizer 检查。",
     "n=50000 ended with {tail}": "n=50000 以 {tail} 结束",
