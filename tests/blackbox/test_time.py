@@ -5,6 +5,7 @@ machine may be busy."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import select
 import signal
 import socket
@@ -129,6 +130,22 @@ def test_a_slow_reader_is_bounded(start):
             time.sleep(0.05)
         else:
             pytest.fail("a slow reader keeps its connection")
+
+
+def test_the_silent_get_no_last_look(start_http):
+    """Fails where a client from whom nothing waits to be read is looked at once more, 0.75 s later.
+    The earliest of eight counts, in three rounds at most: a busy machine is late, too."""
+    server = start_http("--idle-timeout", str(IDLE))
+
+    def late() -> float:
+        with wire.connect(server) as client:
+            begin = time.monotonic()
+            client.expect_eof()
+            return time.monotonic() - begin - IDLE
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        rounds = (min(pool.map(lambda _: late(), range(8))) for _ in range(3))
+        assert any(least < 0.5 for least in rounds)
 
 
 def test_complete_answers_restart_the_clock(start_http):
