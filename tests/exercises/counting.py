@@ -150,7 +150,8 @@ def half_closed(server: harness.Server) -> None:
         sock.shutdown(socket.SHUT_WR)
         got = to_the_end(sock, "n=1000000 and FIN")
     require(got.endswith(b"\n1000000\n\r\n0\r\n\r\n"),
-            f"FIN behind the request, and n=1000000 ended after {len(got)} bytes with {got[-20:]!r}")
+            f"FIN behind the request, and n=1000000 ended after {len(got)} bytes with "
+            f"{got[-20:]!r}")
 
 
 def old(server: harness.Server) -> None:
