@@ -88,7 +88,7 @@ void send_response(evhttp_request* message, const Response& response) {
     evhttp_add_header(headers, "Content-Length", std::to_string(response.body.size()).c_str());
   }
   add_field_lines(headers, response.more);
-  if (evhttp_request_get_command(message) != EVHTTP_REQ_HEAD) {
+  if (evhttp_request_get_command(message) != EVHTTP_REQ_HEAD && !response.body.empty()) {
     add_body(evhttp_request_get_output_buffer(message), response);
   }
   evhttp_send_reply(message, response.status, nullptr, nullptr);

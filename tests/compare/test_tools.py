@@ -191,7 +191,7 @@ def test_an_exercise_that_needs_strace_is_not_known_to_be_solved(tmp_path):
     """Catches a check that passes, or fails, for what it could not look at."""
     done = run(sys.executable, "-B", "-m", "tests.exercises.exercises", "check", "01b",
                PATH=no_strace(tmp_path))
-    assert done.returncode == 77, done.stdout
+    assert done.returncode == 77, done.stdout.decode()
     assert done.stdout.startswith(b"skipped Every client") and b"may not trace here" in done.stdout
 
 
