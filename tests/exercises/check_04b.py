@@ -1,11 +1,10 @@
 """GET /count streamed by evhttp."""
 
 import re
-import shutil
 
 from tests import harness
 from tests.exercises import counting
-from tests.exercises.clients import CannotLook, lets_go, require
+from tests.exercises.clients import lets_go, needs_valgrind, require
 
 BINARIES = ["evhttp_server"]
 
@@ -64,8 +63,7 @@ def check_leaving():
 
 def check_leaks():
     """What belongs to an answer is freed when its client leaves, once: valgrind looks."""
-    if not shutil.which("valgrind"):
-        raise CannotLook("valgrind is not installed")
+    needs_valgrind()
     memcheck = ("valgrind", "-q", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect")
     with harness.Server("evhttp_server", ports=("http",), wrapper=memcheck,
                         start_timeout=60) as server:

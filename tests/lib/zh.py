@@ -682,6 +682,7 @@ FINISHED = {
     "{all} bytes of requests, and only {got} of the answers have come after {seconds} s":
         "{all} 字节的请求，{seconds} 秒后只来了 {got} 字节的响应",
     "{stage} --rate {value} was taken": "{stage} 接受了 --rate {value}",
+    "valgrind cannot run what is built with sanitizers": "valgrind 不能运行用 sanitizer 编译的程序",
     "valgrind is not installed": "没有安装 valgrind",
     "{left} sockets are still open after {seconds} s": "{seconds} 秒后还有 {left} 个套接字开着",
     "{what}: after {got} bytes ({tail}) nothing came for {seconds} s, and it is not closed":
