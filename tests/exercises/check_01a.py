@@ -66,6 +66,14 @@ def check_method():
     on_every_stage(conversation)
 
 
+def check_escaped():
+    """/%72everse names the same route, as /%68ello is /hello."""
+    def conversation(client):
+        answer, body = ask(client, "POST", "/%72everse", b"abc")
+        require(body == b"cba", f"POST /%72everse: {answer.status} and {body[:40]!r}")
+    on_every_stage(conversation)
+
+
 def check_room():
     """A body may be as large as --max-body says: with 4000000, one of 3,000,000 bytes comes
     back."""

@@ -6,8 +6,8 @@ import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, Unmet, ask, ask_hello, connection, noise, receive, require, stats, stream_of_answers,
-    through)
+    HELLO, Unmet, ask, ask_hello, connection, noise, receive, require, send_until_full, stats,
+    stream_of_answers, through)
 
 PORTS = ("text", "http")
 STAGE = "04_bufferevent_http"
@@ -138,6 +138,14 @@ def check_memory():
         grown = come_and_go(100) - before
         client.close()
         require(grown < 100 * 16, f"100 clients have left {grown} bytes behind")
+
+
+def check_unread():
+    """What is not read yet waits in the kernel, not in the server: a client at 1,024 bytes per
+    second is soon told to wait."""
+    with harness.Server(STAGE, "--rate", "1024") as server, server.connect("text") as sock:
+        sent = send_until_full(sock, 32 << 20) >> 20
+        require(sent < 16, f"{sent} MiB were taken of a client at 1024 bytes per second")
 
 
 def check_unlimited():

@@ -4,7 +4,7 @@ import re
 
 from tests import harness
 from tests.exercises import counting
-from tests.exercises.clients import lets_go, needs_valgrind, require
+from tests.exercises.clients import ask, connection, lets_go, needs_valgrind, require, stats
 
 BINARIES = ["evhttp_server"]
 
@@ -32,6 +32,26 @@ def check_none():
 def check_refused():
     """No n, or one that is no number of 64 bits, gets 400."""
     with_evhttp(counting.refused)
+
+
+def check_refused_leaves():
+    """What is refused leaves nothing behind, either: libevent counts its bytes (--count-memory)."""
+    def conversation(server):
+        def refuse(times):
+            for _ in range(times):
+                client = connection(server)
+                ask(client, "GET", "/count?n=x")
+                client.close()
+            lets_go(server, sockets)
+            client = connection(server)
+            held = stats(client)["libevent_bytes"]
+            client.close()
+            return held
+        sockets = server.sockets()
+        before = refuse(50)
+        grown = (refuse(1000) - before) >> 10
+        require(grown < 16, f"1000 requests were refused, and libevent holds {grown} KiB more")
+    with_evhttp(conversation, "--count-memory")
 
 
 def check_any():

@@ -682,6 +682,18 @@ FINISHED = {
     "{all} bytes of requests, and only {got} of the answers have come after {seconds} s":
         "{all} 字节的请求，{seconds} 秒后只来了 {got} 字节的响应",
     "{stage} --rate {value} was taken": "{stage} 接受了 --rate {value}",
+    "/%72everse names the same route, as /%68ello is /hello.":
+        "/%72everse 是同一条路由，就像 /%68ello 是 /hello。",
+    "POST /%72everse: {status} and {got}": "POST /%72everse：{status} 和 {got}",
+    "What is refused leaves nothing behind, either: libevent counts its bytes (--count-memory).":
+        "被拒绝的请求也不残留任何东西：由 libevent 统计字节数（--count-memory）。",
+    "1000 requests were refused, and libevent holds {grown} KiB more":
+        "拒绝了 1000 个请求，libevent 多占了 {grown} KiB",
+    "What is not read yet waits in the kernel, not in the server: a client at 1,024 bytes per "
+    "second is soon told to wait.":
+        "还没读的数据在内核里等，不在服务器里：每秒 1,024 字节的客户端很快就要等待。",
+    "{sent} MiB were taken of a client at 1024 bytes per second":
+        "从每秒 1024 字节的客户端收下了 {sent} MiB",
     "valgrind cannot run what is built with sanitizers": "valgrind 不能运行用 sanitizer 编译的程序",
     "valgrind is not installed": "没有安装 valgrind",
     "{left} sockets are still open after {seconds} s": "{seconds} 秒后还有 {left} 个套接字开着",
