@@ -1,11 +1,12 @@
 """The reactor's timer by a timerfd."""
 
+import contextlib
 import signal
 import time
 
 from tests import harness
 from tests.exercises.clients import (
-    ask_hello, closes_a_silent_client, lets_go, require, traced)
+    ask_hello, closes_a_silent_client, lets_go, require, stopped, to_the_end, traced)
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]
@@ -61,6 +62,31 @@ def check_earlier():
             time.sleep(0.1)
             server.signal(signal.SIGTERM)
             server.wait(4)
+
+
+def check_loops():
+    """Each loop has a timer of its own: with four loops 40 silent clients, one after the other, are
+    all closed."""
+    flags = ("--threads", "4", "--idle-timeout", "0.5")
+    for _ in range(3):  # which loop gets whom is chance
+        with harness.Server(STAGE, *flags) as server, contextlib.ExitStack() as stack:
+            socks = []
+            for _ in range(40):
+                socks.append(stack.enter_context(server.connect("text")))
+                time.sleep(0.01)
+            for sock in socks:
+                to_the_end(sock, " ".join(flags))
+
+
+def check_late():
+    """A deadline that is over when it is set is kept, too: 300 clients come in one batch, which
+    takes longer than their --idle-timeout of a millisecond."""
+    flags = ("--idle-timeout", "0.001")
+    with harness.Server(STAGE, *flags) as server, contextlib.ExitStack() as stack:
+        with stopped(server):
+            socks = [stack.enter_context(server.connect("text")) for _ in range(300)]
+        for sock in socks:
+            to_the_end(sock, " ".join(flags))
 
 
 def check_heartbeat():

@@ -694,6 +694,12 @@ FINISHED = {
         "还没读的数据在内核里等，不在服务器里：每秒 1,024 字节的客户端很快就要等待。",
     "{sent} MiB were taken of a client at 1024 bytes per second":
         "从每秒 1024 字节的客户端收下了 {sent} MiB",
+    "Each loop has a timer of its own: with four loops 40 silent clients, one after the other, are "
+    "all closed.":
+        "每个循环有自己的定时器：四个循环，先后来的 40 个沉默的客户端全部被关闭。",
+    "A deadline that is over when it is set is kept, too: 300 clients come in one batch, which "
+    "takes longer than their --idle-timeout of a millisecond.":
+        "设置时已经过去的期限也要遵守：一批来了 300 个客户端，处理它们的时间超过了 1 毫秒的 --idle-timeout。",
     "valgrind cannot run what is built with sanitizers": "valgrind 不能运行用 sanitizer 编译的程序",
     "valgrind is not installed": "没有安装 valgrind",
     "{left} sockets are still open after {seconds} s": "{seconds} 秒后还有 {left} 个套接字开着",
