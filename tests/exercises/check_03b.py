@@ -110,6 +110,18 @@ def check_handler():
     require(writers <= loops, "it is written by a thread that is no loop")
 
 
+def check_beats():
+    """The heart's own lines come as before: with --heartbeat 0.5, six signals put off none."""
+    with harness.Server(STAGE, "--heartbeat", "0.5") as server:
+        reports = Reports(server)
+        for _ in range(6):
+            reports.ask()  # takes 0.3 s
+        time.sleep(1)
+        reports.read()
+        lines = len(LINE.findall(reports.printed))
+        require(lines >= 9, f"{lines} lines, six of them asked for, in three seconds of half ones")
+
+
 def check_drain():
     """While the server drains it says so, too, and goes on draining; so it does where the first of
     two loops has drained."""

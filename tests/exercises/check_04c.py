@@ -70,6 +70,11 @@ def check_old():
     on_every_stage(counting.old)
 
 
+def check_drained():
+    """In a drain, too, the request behind it in the same packet is answered."""
+    on_every_stage(counting.drained)
+
+
 def check_half_closed():
     """A client that ends its side behind the request gets all of n=1000000."""
     on_every_stage(counting.half_closed)

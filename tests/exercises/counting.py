@@ -144,6 +144,21 @@ def completed(server: harness.Server) -> None:
     require(status == 0, f"status {status}")
 
 
+def drained(server: harness.Server) -> None:
+    """In a drain, too, what stands behind the request in the same packet is answered."""
+    with server.connect("http") as sock:
+        count = LONG.replace(b"10000000", b"30000")
+        sock.sendall(count[:-2])
+        time.sleep(0.2)
+        server.signal(signal.SIGTERM)
+        time.sleep(0.2)
+        sock.sendall(count[-2:] + HELLO)
+        got = to_the_end(sock, "SIGTERM, then n=30000 and GET /hello")
+    require(got.count(b"HTTP/1.1 200") == 2, "not two answers")
+    status = server.wait(5)
+    require(status == 0, f"status {status}")
+
+
 def half_closed(server: harness.Server) -> None:
     """A client that has said all, and says so by a FIN, still reads."""
     with server.connect("http") as sock:

@@ -700,6 +700,12 @@ FINISHED = {
     "A deadline that is over when it is set is kept, too: 300 clients come in one batch, which "
     "takes longer than their --idle-timeout of a millisecond.":
         "设置时已经过去的期限也要遵守：一批来了 300 个客户端，处理它们的时间超过了 1 毫秒的 --idle-timeout。",
+    "In a drain, too, the request behind it in the same packet is answered.":
+        "优雅退出期间，同一个包里排在后面的请求也要响应。",
+    "The heart's own lines come as before: with --heartbeat 0.5, six signals put off none.":
+        "--heartbeat 自己的行照常打印：--heartbeat 0.5 时，六个信号不会推迟任何一行。",
+    "{lines} lines, six of them asked for, in three seconds of half ones":
+        "间隔半秒，三秒里打印了 {lines} 行，其中六行是信号要求的",
     "valgrind cannot run what is built with sanitizers": "valgrind 不能运行用 sanitizer 编译的程序",
     "valgrind is not installed": "没有安装 valgrind",
     "{left} sockets are still open after {seconds} s": "{seconds} 秒后还有 {left} 个套接字开着",
