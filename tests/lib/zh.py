@@ -706,6 +706,9 @@ FINISHED = {
         "--heartbeat 自己的行照常打印：--heartbeat 0.5 时，六个信号不会推迟任何一行。",
     "{lines} lines, six of them asked for, in three seconds of half ones":
         "间隔半秒，三秒里打印了 {lines} 行，其中六行是信号要求的",
+    "Who waits because no descriptor is left is let in when there are some again, though nobody "
+    "has left meanwhile.":
+        "因为描述符用完而等待的客户端，在又有描述符时得到接受，即使这期间没有人离开。",
     "valgrind cannot run what is built with sanitizers": "valgrind 不能运行用 sanitizer 编译的程序",
     "valgrind is not installed": "没有安装 valgrind",
     "{left} sockets are still open after {seconds} s": "{seconds} 秒后还有 {left} 个套接字开着",
