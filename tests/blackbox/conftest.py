@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -180,6 +181,15 @@ def tracing():
     """For what strace observes or injects: skips where it may not trace."""
     if why := harness.why_no_tracing():
         pytest.skip(why)
+
+
+@pytest.fixture
+def ipv6():
+    """For what listens at, or connects to, an IPv6 address."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
 
 
 @pytest.fixture

@@ -29,6 +29,17 @@ def converse(server) -> None:
         assert wire.exchange(server, b"abc", "text") == b"ABC"
 
 
+@contextlib.contextmanager
+def crowd(server, count: int):
+    """So many clients that say nothing, all of them accepted; and what /stats says of them."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(wire.connect(server))
+        while (seen := wire.stats(server))["connections_open"] < count + 1:
+            time.sleep(0.01)
+        yield seen
+
+
 def epoll_trees(server) -> list[str]:
     links = []
     for fd in os.listdir(f"/proc/{server.pid}/fd"):
@@ -79,12 +90,8 @@ def test_debug_keeps_a_table(launch):
     def grown_by_clients(*flags: str) -> int:
         server = launch("03_libevent_raw", "--count-memory", *flags)
         before = wire.stats(server)["libevent_bytes"]
-        with contextlib.ExitStack() as stack:
-            for _ in range(50):
-                stack.enter_context(wire.connect(server))
-            while (seen := wire.stats(server))["connections_open"] < 51:
-                time.sleep(0.01)
-        return seen["libevent_bytes"] - before
+        with crowd(server, 50) as seen:
+            return seen["libevent_bytes"] - before
 
     assert grown_by_clients("--libevent-debug") > grown_by_clients() + 50 * 16
 
@@ -115,11 +122,8 @@ def test_memory_is_counted_to_the_byte(launch, name):
     """Fails where a block counts more, or less, when it comes than when it goes: it drifts."""
     server = launch(name, "--count-memory")
     # libevent keeps a few bytes for each number that a descriptor ever had: no later one is higher.
-    with contextlib.ExitStack() as stack:
-        for _ in range(20):
-            stack.enter_context(wire.connect(server))
-        while wire.stats(server)["connections_open"] < 21:
-            time.sleep(0.01)
+    with crowd(server, 20):
+        pass
     levels = []
     for _ in range(3):
         for _ in range(20):

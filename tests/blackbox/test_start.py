@@ -130,12 +130,9 @@ def test_host_by_name(start):
         assert client.read_response().status == 200
 
 
+@pytest.mark.usefixtures("ipv6")
 def test_ipv6(start):
     """Fails where an IPv6 address cannot be listened on, or is printed without its brackets."""
-    try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-    except OSError as error:
-        pytest.skip(f"no IPv6 here: {error}")
     server = start("--host", "::1")
     assert server.host == "::1"
     assert wire.exchange(server, b"abc", "text") == b"ABC"
