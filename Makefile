@@ -115,7 +115,8 @@ AT_ONCE ?= $(if $(filter 1,$(JOBS)),1,2)
 test: deps  ## all tests, most of them built with ASan and UBSan, some with TSan (AT_ONCE=1: one by one)
 	@rm -rf $(BUILD)/test
 	@printf '%s\n' $(CHECKS) | xargs -P $(AT_ONCE) -I@ $(MAKE) --no-print-directory checked-@ || \
-	  { echo "FAILED:" $$(cat $(BUILD)/test/failed); exit 1; }
+	  { cd $(BUILD)/test; for check in $$(cat failed); do echo "== how $$check ended"; tail -n 15 $$check.log; done; \
+	    echo "FAILED:" $$(cat failed); exit 1; }
 
 # What a check prints comes in one piece, when it has ended. (Its name is no variable: a make that a
 # test runs would be told it, too.)
