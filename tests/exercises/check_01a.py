@@ -4,6 +4,7 @@ import http.client
 
 from tests import harness
 from tests.exercises.clients import Unmet, ask, connection, four_loops, require
+from tests.exercises.kept import OF_HTTP, stays
 from tests.lib import wire
 
 BINARIES = harness.STAGES
@@ -132,3 +133,8 @@ def check_threads():
         for client in clients:
             got = client.read_response().body
             require(got == body[::-1], "an answer was not its own request's body, reversed")
+
+
+def check_the_rest():
+    """What was true of the other routes stays true (black-box tests)."""
+    stays(harness.STAGES[1], OF_HTTP)

@@ -6,6 +6,7 @@ from tests import harness
 from tests.exercises.clients import (
     HELLO, ask_hello, interests, lets_go, looks_at_nothing_freed, noise, receive, require, reset,
     send_until_full, serves_a_crowd, stopped, stream_of_answers, through, to_the_end, traced)
+from tests.exercises.kept import stays
 
 STAGE = "01_plain_epoll"
 BINARIES = [STAGE]
@@ -124,3 +125,8 @@ def check_memory():
                 grown = (server.resident() - before) >> 10
             require(grown < 1024, f"{sent >> 10} KiB were taken of one that does not read, and "
                     f"the server has grown by {grown} KiB")
+
+
+def check_the_rest():
+    """What was true stays true: drains, limits, time-outs, four loops (black-box tests)."""
+    stays(STAGE)

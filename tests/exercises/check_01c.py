@@ -6,6 +6,7 @@ import time
 from tests import harness
 from tests.exercises.clients import (
     HELLO, Unmet, ask_hello, require, serves_a_crowd, stream_of_answers, traced)
+from tests.exercises.kept import stays
 
 STAGE = "01_plain_epoll"
 BINARIES = [STAGE]
@@ -97,3 +98,8 @@ def check_rest():
                 time.sleep(0.5)
                 woken = len(trace.calls("epoll_wait"))
                 require(woken <= 10, f"{woken} wake-ups in half a second of waiting")
+
+
+def check_the_rest():
+    """What was true stays true: drains, limits, time-outs, four loops (black-box tests)."""
+    stays(STAGE)

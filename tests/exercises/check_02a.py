@@ -7,6 +7,7 @@ import time
 from tests import harness
 from tests.exercises.clients import (
     ask_hello, closes_a_silent_client, lets_go, require, stopped, to_the_end, traced)
+from tests.exercises.kept import stays
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]
@@ -149,3 +150,8 @@ def check_quiet():
         woken = len(time_outs(trace)) - before
         require(trace.calls("timerfd_create"), "no timerfd_create")
         require(woken <= 1, f"{woken} wake-ups in two seconds without a client")
+
+
+def check_the_rest():
+    """What was true stays true: drains, limits, time-outs, four loops (black-box tests)."""
+    stays(STAGE)

@@ -7,6 +7,7 @@ from tests import harness
 from tests.exercises.clients import (
     HELLO, ask_hello, interests, looks_at_nothing_freed, noise, require, stream_of_answers, through,
     traced)
+from tests.exercises.kept import stays
 from tests.lib import wire
 
 STAGE = "02_epoll_reactor"
@@ -113,3 +114,8 @@ def check_closed():
                 sock.sendall(HELLO)
                 sock.recv(1000)
     looks_at_nothing_freed(STAGE, conversation)
+
+
+def check_the_rest():
+    """What was true stays true: drains, limits, time-outs, four loops (black-box tests)."""
+    stays(STAGE)

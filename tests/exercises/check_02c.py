@@ -8,6 +8,7 @@ from tests import harness
 from tests.exercises.clients import (
     CannotLook, HELLO, ask_hello, connection, four_loops, receive, require, stats, stopped,
     stream_of_answers, traced)
+from tests.exercises.kept import stays
 from tests.lib import strace, wire
 
 STAGE = "02_epoll_reactor"
@@ -120,3 +121,8 @@ def check_lost():
         client.close()
         made = 4 * crowd * rounds
         require(made <= counted <= made + 8, f"{made} calls were made, and {counted} are counted")
+
+
+def check_the_rest():
+    """What was true stays true: drains, limits, time-outs, four loops (black-box tests)."""
+    stays(STAGE)

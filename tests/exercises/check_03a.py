@@ -8,6 +8,7 @@ import time
 from tests import harness
 from tests.exercises.clients import (
     HELLO, ask_hello, connection, noise, receive, require, send_until_full, stats, stopped, traced)
+from tests.exercises.kept import stays
 
 STAGE = "03_libevent_raw"
 BINARIES = [STAGE]
@@ -150,3 +151,8 @@ def check_signal():
                 f"{got.count(close)} of 3 answers said so")
         status = server.wait()
         require(status == 0, f"status {status}")
+
+
+def check_the_rest():
+    """What was true stays true: drains, limits, time-outs, four loops (black-box tests)."""
+    stays(STAGE)

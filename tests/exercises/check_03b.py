@@ -7,6 +7,7 @@ import time
 
 from tests import harness
 from tests.exercises.clients import HELLO, ask_hello, require, stream_of_answers, traced
+from tests.exercises.kept import stays
 
 STAGE = "03_libevent_raw"
 BINARIES = [STAGE]
@@ -167,3 +168,8 @@ def check_stop():
             Reports(server).ask()
             status = server.stop(5)
             require(status == 0, f"--threads {threads}: status {status}")
+
+
+def check_the_rest():
+    """What was true stays true: drains, limits, time-outs, four loops (black-box tests)."""
+    stays(STAGE)

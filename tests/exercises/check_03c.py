@@ -9,6 +9,7 @@ from tests import harness
 from tests.exercises.clients import (
     CannotLook, Unmet, ask_hello, closes_a_silent_client, connection, lets_go, receive, require,
     stats, stopped)
+from tests.exercises.kept import stays
 
 STAGE, MODEL = "03_libevent_raw", "01_plain_epoll"
 BINARIES = [STAGE, MODEL]
@@ -150,3 +151,8 @@ def check_rest():
         woken = stats(client)["loop_wakeups"] - before
         client.close()
         require(woken <= 2 + 2, f"{woken} wake-ups, of which two are for GET /stats")
+
+
+def check_the_rest():
+    """What was true stays true: drains, limits, time-outs, four loops (black-box tests)."""
+    stays(STAGE)

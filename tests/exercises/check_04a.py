@@ -8,6 +8,7 @@ from tests import harness
 from tests.exercises.clients import (
     HELLO, Unmet, ask, ask_hello, connection, noise, receive, require, send_until_full, stats,
     stream_of_answers, through)
+from tests.exercises.kept import stays
 
 PORTS = ("text", "http")
 STAGE = "04_bufferevent_http"
@@ -173,3 +174,8 @@ def refused(stage: str, value: str, why: str, ports=PORTS) -> None:
             raise Unmet(f"{stage} --rate {value} was taken")
     except harness.StartError as error:
         require(why in error.stderr and error.status == 2, str(error))
+
+
+def check_the_rest():
+    """What was true stays true: drains, limits, time-outs, four loops (black-box tests)."""
+    stays(STAGE)

@@ -5,6 +5,7 @@ import re
 from tests import harness
 from tests.exercises import counting
 from tests.exercises.clients import ask, connection, lets_go, needs_valgrind, require, stats
+from tests.exercises.kept import OF_EVHTTP, stays
 
 BINARIES = ["evhttp_server"]
 
@@ -113,3 +114,8 @@ def check_completed():
 def check_auth():
     """With --auth it wants credentials like every route but /hello."""
     with_evhttp(counting.guarded, "--auth", "a:b")
+
+
+def check_the_rest():
+    """What was true of evhttp_server stays true (black-box tests)."""
+    stays(harness.STAGES[3], OF_EVHTTP)

@@ -3,6 +3,7 @@
 from tests import harness
 from tests.exercises import counting
 from tests.exercises.clients import Unmet, four_loops, require
+from tests.exercises.kept import OF_A_STAGE, OF_HTTP, stays
 
 BINARIES = harness.STAGES
 TSAN = harness.STAGES[:1]
@@ -98,3 +99,9 @@ def check_threads():
         for client in clients:
             got = client.read_until(b"\r\n0\r\n\r\n")
             require(got.endswith(b"\n50000\n\r\n0\r\n\r\n"), f"n=50000 ended with {got[-20:]!r}")
+
+
+def check_the_rest():
+    """What was true stays true: other routes, drains, limits, time-outs, four loops (black-box
+    tests)."""
+    stays(harness.STAGES[3], OF_A_STAGE | OF_HTTP)
