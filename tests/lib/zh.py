@@ -852,6 +852,18 @@ FINISHED = {
     "of them to read. Their memory is free: valgrind looks.":
         "走了的不能再看：6 个客户端在还有数据没读完时复位连接。它们的内存已经释放：由 valgrind "
         "检查。",
+    "What was true stays true: drains, limits, time-outs, four loops (black-box tests).":
+        "原来成立的仍然成立：优雅退出、上限、超时、四个循环（黑盒测试）。",
+    "What was true of the other routes stays true (black-box tests).":
+        "其他路由原来怎样，现在还怎样（黑盒测试）。",
+    "What was true of evhttp_server stays true (black-box tests).":
+        "evhttp_server 原来怎样，现在还怎样（黑盒测试）。",
+    "What was true stays true: other routes, drains, limits, time-outs, four loops (black-box "
+    "tests).":
+        "原来成立的仍然成立：其他路由、优雅退出、上限、超时、四个循环（黑盒测试）。",
+    "{test} passes without your change: {command}":
+        "不加你的改动，{test} 能通过：{command}",
+    "pytest says: {text}": "pytest 报告：{text}",
     "ok": "通过",
     "missing": "还缺",
     "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",
