@@ -20,6 +20,7 @@ from tests.lib import strace, wire
 from tests.lib.wire import HELLO
 
 PATIENCE = 20.0
+ONE_IN_EACH_LOOP = ("--threads", "4", "--max-connections", "4")
 
 
 class Unmet(Exception):
@@ -181,18 +182,25 @@ def needs_valgrind() -> None:
         raise CannotLook("valgrind cannot run what is built with sanitizers")
 
 
-def looks_at_nothing_freed(stage: str, conversation) -> None:
-    """`conversation` with a server under valgrind, which leaves it no sockets."""
+@contextlib.contextmanager
+def watched_by_valgrind(stage: str, *flags: str):
+    """A server that is to end in the block, and looks at no memory that is free."""
     needs_valgrind()
-    with harness.Server(stage, wrapper=("valgrind", "-q"), start_timeout=60) as server:
-        sockets = server.sockets()
-        conversation(server)
-        lets_go(server, sockets, patience=20)
-        server.signal()
+    with harness.Server(stage, *flags, wrapper=("valgrind", "-q"), start_timeout=60) as server:
+        yield server
         server.wait(30)
         said = re.search(r"==\d+== (Invalid.*|.*uninitialised.*)\n==\d+== +at \w+: (.*)",
                          server.stderr())
         require(not said, f"valgrind says: {said and said[1]}, {said and said[2]}")
+
+
+def looks_at_nothing_freed(stage: str, conversation, *flags: str) -> None:
+    """`conversation` with a server under valgrind, which leaves it no sockets."""
+    with watched_by_valgrind(stage, *flags) as server:
+        sockets = server.sockets()
+        conversation(server)
+        lets_go(server, sockets, patience=20)
+        server.signal()
 
 
 # ---- strace --------------------------------------------------------------------------------------
@@ -206,15 +214,22 @@ def interests(trace: strace.Log, operation: str = "ADD") -> list[str]:
 
 
 @contextlib.contextmanager
+def four_clients(server: harness.Server):
+    """HTTP clients: one in each loop, if there are four and each has room for one."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(wire.connect(server)) for _ in range(4)]
+
+
+@contextlib.contextmanager
 def four_loops(stage: str):
-    """A server built with ThreadSanitizer, which must have nothing to say; and four HTTP clients,
-    one in each of its loops, because each has room for one."""
+    """A server built with ThreadSanitizer, which must have nothing to say; and a client in each of
+    its loops."""
     folder = pathlib.Path(os.environ.get("LAB_TSAN", "build/bin-g++-thread"))
-    with harness.Server(harness.ROOT / folder / stage, "--threads", "4", "--max-connections", "4",
+    with harness.Server(harness.ROOT / folder / stage, *ONE_IN_EACH_LOOP,
                         env={"TSAN_OPTIONS": "halt_on_error=0"}) as server:
         try:
-            with contextlib.ExitStack() as stack:
-                yield [stack.enter_context(wire.connect(server)) for _ in range(4)]
+            with four_clients(server) as clients:
+                yield clients
         finally:
             if found := re.search(r"SUMMARY: ThreadSanitizer: (.*)", server.stderr()):
                 raise Unmet(f"ThreadSanitizer says: {found[1]}")

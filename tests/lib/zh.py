@@ -817,6 +817,23 @@ FINISHED = {
     "costs four calls of --rearm=del-add.":
         "四个循环同时计数，一次也不会漏掉：用 --rearm=del-add 时，发给文本端口的 50,000 "
         "个字节，每个四次调用。",
+    "The other stages answer GET /stats as before, with the member as 0 or without it.":
+        "其他阶段照旧响应 GET /stats，这个成员是 0，或者没有。",
+    "{stage}: {found} epoll_ctl counted": "{stage}：数到 {found} 次 epoll_ctl",
+    "It is counted when it is made: what 20 clients of the text port cost, which the loop finds "
+    "together with GET /stats and before it, is told in the answer to that.":
+        "调用时就要计数：文本端口的 20 个客户端与 GET /stats 在同一批，排在它前面，"
+        "它们的调用已经算在这个响应里。",
+    "What a loop has done before it sleeps is in the number, whichever loop is asked.":
+        "循环阻塞之前做过的都算在内，不论问的是哪个循环。",
+    "A loop that has ended in a drain is still counted, while the last one drains.":
+        "优雅退出时，已经结束的循环仍然算在内，而最后一个还没有结束。",
+    "And nobody looks at the memory that it had: valgrind looks.":
+        "它用过的内存也不能再看：由 valgrind 检查。",
+    "the loops whose clients are idle do not end": "客户端空闲的循环没有结束",
+    "{before} calls were counted before SIGTERM, and {after} after three of four loops have "
+    "ended":
+        "SIGTERM 之前的计数是 {before}，四个循环结束了三个之后是 {after}",
     "{made} calls were made, and {counted} are counted": "调用了 {made} 次，计数是 {counted}",
     "one processor runs one loop at a time": "只有一个处理器，同一时刻只运行一个循环",
     "Text that is owed waits as well: the HTTP client's answer goes out before text clients that "
