@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -173,6 +174,20 @@ def closes_a_silent_client(stage: str) -> None:
         require(sock.recv(1) == b"", "the server said something")
         passed = time.monotonic() - began
         require(0.4 < passed < 4, f"closed after {passed:.2f} s")
+
+
+def lets_in_the_starved(stage: str) -> None:
+    """Who waits for a free descriptor."""
+    with harness.Server(stage) as server, contextlib.ExitStack() as stack:
+        _, most = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (40, most))
+        socks = [stack.enter_context(server.connect("text", timeout=5)) for _ in range(60)]
+        for sock in socks:
+            sock.sendall(b"1")
+        time.sleep(0.5)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (200, most))
+        for sock in socks:
+            receive(sock, 1)
 
 
 def needs_valgrind() -> None:

@@ -477,8 +477,10 @@ FINISHED = {
     "A loop that is full still leaves its listener and comes back: 12 clients pass through 2 "
     "places.":
         "满员的循环照样摘下监听套接字，再挂回来：12 个客户端轮流用 2 个名额。",
-    "epoll_wait always sleeps for ever (-1): a timerfd says when it is time.":
-        "epoll_wait 总是无限期阻塞（-1）：由 timerfd 报告时间到了。",
+    "epoll_wait always sleeps for ever (-1): a timerfd says when it is time, also of a deadline "
+    "that is over already, of the heart's next beat, and of a drain's end.":
+        "epoll_wait 总是无限期阻塞（-1）：由 timerfd 报告时间到了；已经过了的期限、下一次心跳、"
+        "优雅退出的结束也是。",
     "--idle-timeout 0.5 closes a silent connection after about half a second.":
         "--idle-timeout 0.5 在大约半秒后关闭沉默的连接。",
     "A clock that starts anew is noticed: a client that asks every 0.3 s is kept for 1.5 s, and "
@@ -694,9 +696,9 @@ FINISHED = {
         "还没读的数据在内核里等，不在服务器里：每秒 1,024 字节的客户端很快就要等待。",
     "{sent} MiB were taken of a client at 1024 bytes per second":
         "从每秒 1024 字节的客户端收下了 {sent} MiB",
-    "Each loop has a timer of its own: with four loops 40 silent clients, one after the other, are "
-    "all closed.":
-        "每个循环有自己的定时器：四个循环，先后来的 40 个沉默的客户端全部被关闭。",
+    "Each loop has a timer of its own: a silent client in each of four loops is closed; so are "
+    "those that come to them next.":
+        "每个循环有自己的定时器：四个循环里各有一个沉默的客户端，都被关闭；接着来的也是。",
     "A deadline that is over when it is set is kept, too: 300 clients come in one batch, which "
     "takes longer than their --idle-timeout of a millisecond.":
         "设置时已经过去的期限也要遵守：一批来了 300 个客户端，处理它们的时间超过了 1 毫秒的 --idle-timeout。",
@@ -797,15 +799,20 @@ FINISHED = {
         "哪里有空位，等待的客户端就从哪里进来：六个循环各有一个名额，同时服务六个客户端。",
     "client {number} of {all} waits in front of a full loop, and {free} loops are free":
         "{all} 个客户端中，第 {number} 个在等一个满员的循环，而有 {free} 个循环空着",
-    "What else comes by the clock still comes: --heartbeat 0.3 prints three lines within two "
-    "seconds, and nobody is connected.":
-        "其他按时间做的事照样做：没有人连接，--heartbeat 0.3 在两秒内也打印三行。",
-    "A deadline wakes the loop once or twice, and it sleeps until then: three silent clients, of "
-    "which each is closed after 0.7 s, cost at most 24 wake-ups.":
-        "一个期限唤醒循环一两次，在那之前循环一直阻塞：三个沉默的客户端各在 0.7 "
-        "秒后关闭，总共最多醒来 24 次。",
-    "--heartbeat 0.3 printed {lines} lines in two seconds":
-        "--heartbeat 0.3 两秒内打印了 {lines} 行",
+    "What else comes by the clock still comes: --heartbeat 0.1 prints three lines within a "
+    "second, and nobody is connected.":
+        "其他按时间做的事照样做：没有人连接，--heartbeat 0.1 在一秒内也打印三行。",
+    "A deadline wakes the loop once or twice, and it sleeps until then: three clients that say "
+    "something after 0.2 s, and are closed after 0.5 s of silence, cost at most 40 wake-ups.":
+        "一个期限唤醒循环一两次，在那之前循环一直阻塞：三个客户端在 0.2 秒后说话，再沉默 0.5 "
+        "秒后关闭，总共最多醒来 40 次。",
+    "A far deadline is no near one: with --idle-timeout of a month, or of what overflows 32 bits "
+    "of milliseconds, the loop sleeps.":
+        "远的期限不能变成近的：--idle-timeout 是一个月，或者超出 32 位毫秒数时，循环照样阻塞。",
+    "--idle-timeout {seconds}: {woken} wake-ups in 0.6 s of silence":
+        "--idle-timeout {seconds}：沉默的 0.6 秒内醒来 {woken} 次",
+    "--heartbeat 0.1 printed {lines} lines in a second":
+        "--heartbeat 0.1 一秒内打印了 {lines} 行",
     "{woken} wake-ups for three time-outs": "三次超时，醒来 {woken} 次",
     "An answer of 1 MB that the client takes in many pieces comes to its end, whatever --rearm "
     "says: who writes on must ask again, too.":
