@@ -167,6 +167,18 @@ def serves_a_crowd(stage: str) -> None:
             sock.close()
 
 
+def passes_two_places(stage: str, *flags: str) -> None:
+    """12 clients, one after the other."""
+    flags = ("--threads", "2", "--max-connections", "2", *flags)
+    with harness.Server(stage, *flags) as server:
+        socks = [server.connect("http") for _ in range(12)]
+        for sock in socks:
+            sock.sendall(HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        for sock in socks:
+            stream_of_answers(sock, 1)
+            sock.close()
+
+
 def closes_a_silent_client(stage: str) -> None:
     with harness.Server(stage, "--idle-timeout", "0.5") as server, server.connect("http") as sock:
         began = time.monotonic()

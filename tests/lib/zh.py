@@ -494,12 +494,28 @@ FINISHED = {
         "不论 --rearm 是什么，逐字节发来的请求都得到响应：要继续读，就得再次关注。",
     "4 MiB come back exactly, also to a client that reads late, whatever --rearm says.":
         "不论 --rearm 是什么，4 MiB 原样返回，读得晚的客户端也一样。",
-    "The listeners ask again, too: ten clients one after the other, on either port.":
-        "监听套接字也要再次关注：两个端口上，各有十个客户端一个接一个。",
-    "With --rearm=mod a request still costs two epoll_ctl: the swap asks again by itself.":
-        "用 --rearm=mod 时，一个请求仍是两次 epoll_ctl：切换本身就是再次关注。",
-    "The signalfd asks again: a second SIGTERM ends a drain that waits for a slow client.":
-        "signalfd 也要再次关注：优雅退出在等慢的客户端时，第二个 SIGTERM 使它结束。",
+    "The listeners ask again, too: ten clients one after the other, on either port; and 150 at "
+    "once; and who waited for a free descriptor.":
+        "监听套接字也要再次关注：两个端口上，各有十个客户端一个接一个；各有 150 个同时来；"
+        "还有等过空闲描述符的。",
+    "A loop that is full leaves its listeners, and comes back: 12 clients pass through 2 places, "
+    "whatever --rearm says.":
+        "不论 --rearm 是什么，满员的循环摘下监听套接字，再挂回来：12 个客户端轮流用 2 个名额。",
+    "With --rearm=mod a request still costs two epoll_ctl: the swap asks again by itself, and "
+    "listeners are asked for again only when they have been reported.":
+        "用 --rearm=mod 时，一个请求仍是两次 epoll_ctl：切换本身就是再次关注，"
+        "监听套接字只在报告过之后才再次关注。",
+    "The signalfd asks again, and so does what wakes the other loops: a second SIGTERM ends a "
+    "drain that waits for a slow client in each of four loops.":
+        "signalfd 也要再次关注，唤醒其他循环的描述符也是：优雅退出在四个循环里各等一个慢的客户端时，"
+        "第二个 SIGTERM 使它结束。",
+    "Who is reported together with SIGTERM is served on: half requests, of which the rest comes "
+    "later, and clients that connect just then; whatever --rearm says.":
+        "不论 --rearm 是什么，与 SIGTERM 在同一批的客户端照样得到响应：请求只来了一半、"
+        "另一半后来才到的，还有恰好这时连接的。",
+    "--rearm={mode}, client {number} of 30: {why}":
+        "--rearm={mode}，30 个客户端中的第 {number} 个：{why}",
+    "100 requests, {made} epoll_ctl": "100 个请求，{made} 次 epoll_ctl",
     "--rearm=mod: 100 requests cost 200 calls (and GET /stats its own).":
         "--rearm=mod：100 个请求 200 次调用（另加 GET /stats 自己的）。",
     "--rearm=del-add: 400, because a swap is two calls.":
@@ -817,8 +833,10 @@ FINISHED = {
     "An answer of 1 MB that the client takes in many pieces comes to its end, whatever --rearm "
     "says: who writes on must ask again, too.":
         "不论 --rearm 是什么，客户端分许多次取走的 1 MB 响应能收完：要继续写，也得再次关注。",
-    "Who was closed in a batch is not looked at after it: its memory is free. valgrind looks.":
-        "一批里关闭了的，这批之后不能再看：它的内存已经释放。由 valgrind 检查。",
+    "Who was closed in a batch is not looked at after it, whoever ended the connection, whatever "
+    "--rearm says: its memory is free. valgrind looks.":
+        "不论 --rearm 是什么，不论是谁结束了连接，一批里关闭了的，这批之后不能再看："
+        "它的内存已经释放。由 valgrind 检查。",
     "valgrind says: {text}, {where}": "valgrind 报告：{text}，{where}",
     "Four loops that count at the same time lose nothing: each of 50,000 bytes for the text port "
     "costs four calls of --rearm=del-add.":
