@@ -463,6 +463,16 @@ FINISHED = {
         "保留请求的 Content-Type；请求没有的，写 application/octet-stream。",
     "All byte values, an empty body, chunks and 700,000 bytes, one after the other.":
         "依次是：所有字节值、空的请求体、分块、700,000 字节。",
+    "Each size up to 40 bytes, and those around 4, 12, 16 and 64 KiB.":
+        "40 字节以内的每一种大小，还有 4、12、16 和 64 KiB 前后的大小。",
+    "But for the bytes' order it is like /echo: with other methods, versions, fields and queries, "
+    "in what is refused; and a path that is only similar is not it.":
+        "除了字节的顺序，都和 /echo 一样：其他方法、版本、字段和查询，拒绝的时候也是；"
+        "只是相像的路径不算。",
+    "Requests in one packet, of this route and of others, are answered in their order.":
+        "同一个包里的请求，这条路由的和其他路由的，按顺序得到响应。",
+    "{stage}, {request}: {wanted} was expected, {got} came":
+        "{stage}，{request}：应当是 {wanted}，收到的是 {got}",
     "GET /reverse is refused with 405 and `Allow: POST`.":
         "GET /reverse 得到 405，带 `Allow: POST`。",
     "4 MiB in one burst come back exactly, though one event stands for many reads.":
