@@ -1,6 +1,7 @@
 """POST /reverse, in the part that all stages share."""
 
 import http.client
+import re
 
 from tests import harness
 from tests.exercises.clients import Unmet, ask, connection, four_loops, require
@@ -56,6 +57,76 @@ def check_sizes():
         reversed_of(client, b"", b"")
         reversed_of(client, iter([b"abc", b"d", b"ef"]), b"fedcba")
     on_every_stage(conversation)
+
+
+def check_any_size():
+    """Each size up to 40 bytes, and those around 4, 12, 16 and 64 KiB."""
+    around = [kib * 1024 + more for kib in (4, 12, 16, 64) for more in (-1, 0, 1)]
+    data = ALL_BYTES * 257
+
+    def conversation(client):
+        for size in (*range(41), *around):
+            reversed_of(client, data[:size], data[:size][::-1])
+    on_every_stage(conversation)
+
+
+def requests_to(name: str) -> list[bytes]:
+    """All kinds of them, for a route of that name."""
+    path, post, body = f"/{name}", "Content-Length: 6", b"abcdef"
+    fields = (("Connection: close",), ("Content-Type:",), ('content-type: a/b; c="d"',),
+              ("Content-Type: a/b", "Content-Type: c/d"), ("Content-Type: " + "a" * 300,),
+              ("Content-Encoding: gzip",), ("Expect: tea",), ("Content-Length: 7",))
+    chunked = wire.request("POST", path, "Transfer-Encoding: chunked")
+    return [
+        *(wire.request(method, path) for method in ("GET", "HEAD", "PUT", "OPTIONS", "DELETE")),
+        *(wire.request("POST", other, body=body) for other in (
+            path, path + "?a=b", path + "?", f"/%{ord(name[0]):x}{name[1:]}", path + "/",
+            path + "s", path[:-1], path.title(), "/" + path, path + "%20", path + "%")),
+        *(wire.request("POST", path, post, *more) + body for more in fields),
+        *(wire.request("POST", path, *more, body=body, version="1.0")
+          for more in ((), ("Connection: keep-alive",))),
+        # Of this text a byte is not a character.
+        wire.request("POST", path, "Content-Type: text/plain; charset=utf-8", body="ÄÖ".encode()),
+        wire.request("POST", path, "Content-Length: 2000000"),
+        chunked + wire.chunked(b"abc", b"d" * 70_000, b"ef", extension=b";a", trailer=b"C: d\r\n"),
+        chunked + b"x\r\n"]
+
+
+def answer_to(server: harness.Server, request: bytes) -> tuple[bytes, bytes]:
+    """Its head without the date, and its body."""
+    with wire.connect(server) as client:
+        answer = client.ask(request, head=request.startswith(b"HEAD"))
+    head = answer.raw.removesuffix(answer.body)
+    return re.sub(rb"Date: [^\r]*\r\n", b"", head), answer.body
+
+
+def check_like_echo():
+    """But for the bytes' order it is like /echo: with other methods, versions, fields and queries,
+    in what is refused; and a path that is only similar is not it."""
+    for stage in harness.STAGES:
+        with harness.Server(stage) as server:
+            for model, request in zip(requests_to("echo"), requests_to("reverse")):
+                head, body = answer_to(server, model)
+                wanted = head + (body[::-1] if b" 200 " in head[:20] else body)
+                got = b"".join(answer_to(server, request))
+                require(got == wanted, f"{stage}, {request[:60]!r}: {wanted[:200]!r} was expected, "
+                        f"{got[:200]!r} came")
+
+
+def check_pipeline():
+    """Requests in one packet, of this route and of others, are answered in their order."""
+    bodies = (b"abc", b"", b"de", b"f" * 20_000 + b"g")
+    routes = (("/reverse", lambda body: body[::-1]), ("/upper", bytes.upper),
+              ("/echo", lambda body: body), ("/reverse", lambda body: body[::-1]))
+    for stage in harness.STAGES:
+        with harness.Server(stage) as server, wire.connect(server) as client:
+            client.send(b"".join(wire.request("POST", path, "Content-Type: a/b", body=body)
+                                 for body in bodies for path, _ in routes))
+            for body in bodies:
+                for path, expected in routes:
+                    got = client.read_response().body
+                    require(got == expected(body), f"{stage}, {path}: {expected(body)[:40]!r} was "
+                            f"expected, {got[:40]!r} came")
 
 
 def check_method():

@@ -1,18 +1,29 @@
 """How many epoll_ctl? The reactor counts."""
 
 import contextlib
+import json
 import os
+import signal
 import time
 
 from tests import harness
 from tests.exercises.clients import (
-    CannotLook, HELLO, ask_hello, connection, four_loops, receive, require, stats, stopped,
-    stream_of_answers, traced)
+    CannotLook, HELLO, ONE_IN_EACH_LOOP, PATIENCE, ask_hello, connection, four_clients, four_loops,
+    receive, require, stats, stopped, stream_of_answers, traced, watched_by_valgrind)
 from tests.exercises.kept import stays
 from tests.lib import strace, wire
 
 STAGE = "02_epoll_reactor"
-BINARIES = TSAN = [STAGE]
+BINARIES = harness.STAGES
+TSAN = [STAGE]
+STATS = wire.request("GET", "/stats")
+
+
+def counted_for(client: wire.Client) -> int:
+    """What GET /stats says to a client that is connected already."""
+    found = json.loads(client.ask(STATS).body)
+    require("epoll_ctl" in found, f"no member epoll_ctl in /stats: {', '.join(found)}")
+    return found["epoll_ctl"]
 
 
 def per_hundred(*flags: str) -> int:
@@ -46,6 +57,35 @@ def check_del_add():
 def check_eager():
     """--rearm=eager: none."""
     expect(("--rearm", "eager"), 0, 4)
+
+
+def check_others():
+    """The other stages answer GET /stats as before, with the member as 0 or without it."""
+    for stage in harness.STAGES:
+        if stage == STAGE:
+            continue
+        with harness.Server(stage) as server, wire.connect(server) as client:
+            client.ask(HELLO)
+            found = json.loads(client.ask(STATS).body).get("epoll_ctl", 0)
+            require(found == 0, f"{stage}: {found} epoll_ctl counted")
+
+
+def check_now():
+    """It is counted when it is made: what 20 clients of the text port cost, which the loop finds
+    together with GET /stats and before it, is told in the answer to that."""
+    with harness.Server(STAGE) as server, contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(server.connect("text")) for _ in range(20)]
+        client = stack.enter_context(wire.connect(server))
+        before = counted_for(client)
+        for sock in socks:  # all have been accepted; and who asks is not in the kernel's list now
+            sock.sendall(b"1")
+            receive(sock, 1)
+        with stopped(server):
+            for sock in socks:
+                sock.sendall(b"1")
+            client.send(STATS)
+        grown = json.loads(client.read_response().body)["epoll_ctl"] - before
+        require(grown >= 62, f"62 calls were made, and {grown} are counted")
 
 
 def says_what_strace_says(server: harness.Server, trace: strace.Log) -> None:
@@ -93,6 +133,55 @@ def check_threads():
                 client.read_response()
         seen = clients[0].ask(wire.request("GET", "/stats")).body
         require(b'"epoll_ctl":' in seen, "no member epoll_ctl in /stats")
+
+
+def check_asleep():
+    """What a loop has done before it sleeps is in the number, whichever loop is asked."""
+    with harness.Server(STAGE, *ONE_IN_EACH_LOOP) as server, four_clients(server) as clients:
+        for asked in clients:
+            expected = counted_for(asked)
+            for client in clients:
+                client.ask(HELLO)
+            expected += 2 * len(clients)
+            deadline = time.monotonic() + 3
+            while (counted := counted_for(asked)) < (expected := expected + 2):
+                require(time.monotonic() < deadline,
+                        f"{expected} calls were made, and {counted} are counted")
+
+
+def asks_the_last_loop(server: harness.Server) -> None:
+    """The number, after three of four loops have ended in a drain."""
+    with four_clients(server) as clients:
+        for client in clients:
+            for _ in range(10):
+                client.ask(HELLO)
+        last = clients[-1]
+        before = counted_for(last)
+        threads = f"/proc/{server.pid}/task"
+        left = len(os.listdir(threads)) - 2  # of three that end, one may be the main thread
+        last.send(STATS[:-2])
+        time.sleep(0.2)
+        server.signal(signal.SIGTERM)
+        deadline = time.monotonic() + PATIENCE
+        while len(os.listdir(threads)) > left:
+            require(time.monotonic() < deadline, "the loops whose clients are idle do not end")
+            time.sleep(0.01)
+        last.send(STATS[-2:])
+        after = json.loads(last.read_response().body)["epoll_ctl"]
+        require(after >= before, f"{before} calls were counted before SIGTERM, and {after} after "
+                "three of four loops have ended")
+
+
+def check_drain():
+    """A loop that has ended in a drain is still counted, while the last one drains."""
+    with harness.Server(STAGE, *ONE_IN_EACH_LOOP) as server:
+        asks_the_last_loop(server)
+
+
+def check_freed():
+    """And nobody looks at the memory that it had: valgrind looks."""
+    with watched_by_valgrind(STAGE, *ONE_IN_EACH_LOOP) as server:
+        asks_the_last_loop(server)
 
 
 def check_lost():

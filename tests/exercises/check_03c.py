@@ -1,14 +1,12 @@
 """One timer for all connections in stage 3."""
 
-import contextlib
-import resource
 import signal
 import time
 
 from tests import harness
 from tests.exercises.clients import (
-    CannotLook, Unmet, ask_hello, closes_a_silent_client, connection, lets_go, receive, require,
-    stats, stopped)
+    CannotLook, Unmet, ask_hello, closes_a_silent_client, connection, lets_go, lets_in_the_starved,
+    require, stats, stopped)
 from tests.exercises.kept import stays
 
 STAGE, MODEL = "03_libevent_raw", "01_plain_epoll"
@@ -37,16 +35,7 @@ def bytes_per_client(stage: str) -> float:
 def check_starved():
     """Who waits because no descriptor is left is let in when there are some again, though nobody
     has left meanwhile."""
-    with harness.Server(STAGE) as server, contextlib.ExitStack() as stack:
-        _, most = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (40, most))
-        socks = [stack.enter_context(server.connect("text", timeout=5)) for _ in range(60)]
-        for sock in socks:
-            sock.sendall(b"1")
-        time.sleep(0.5)
-        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (200, most))
-        for sock in socks:
-            receive(sock, 1)
+    lets_in_the_starved(STAGE)
 
 
 def check_memory():

@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -20,6 +21,7 @@ from tests.lib import strace, wire
 from tests.lib.wire import HELLO
 
 PATIENCE = 20.0
+ONE_IN_EACH_LOOP = ("--threads", "4", "--max-connections", "4")
 
 
 class Unmet(Exception):
@@ -165,6 +167,18 @@ def serves_a_crowd(stage: str) -> None:
             sock.close()
 
 
+def passes_two_places(stage: str, *flags: str) -> None:
+    """12 clients, one after the other."""
+    flags = ("--threads", "2", "--max-connections", "2", *flags)
+    with harness.Server(stage, *flags) as server:
+        socks = [server.connect("http") for _ in range(12)]
+        for sock in socks:
+            sock.sendall(HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        for sock in socks:
+            stream_of_answers(sock, 1)
+            sock.close()
+
+
 def closes_a_silent_client(stage: str) -> None:
     with harness.Server(stage, "--idle-timeout", "0.5") as server, server.connect("http") as sock:
         began = time.monotonic()
@@ -174,6 +188,20 @@ def closes_a_silent_client(stage: str) -> None:
         require(0.4 < passed < 4, f"closed after {passed:.2f} s")
 
 
+def lets_in_the_starved(stage: str) -> None:
+    """Who waits for a free descriptor."""
+    with harness.Server(stage) as server, contextlib.ExitStack() as stack:
+        _, most = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (40, most))
+        socks = [stack.enter_context(server.connect("text", timeout=5)) for _ in range(60)]
+        for sock in socks:
+            sock.sendall(b"1")
+        time.sleep(0.5)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (200, most))
+        for sock in socks:
+            receive(sock, 1)
+
+
 def needs_valgrind() -> None:
     if not shutil.which("valgrind"):
         raise CannotLook("valgrind is not installed")
@@ -181,18 +209,25 @@ def needs_valgrind() -> None:
         raise CannotLook("valgrind cannot run what is built with sanitizers")
 
 
-def looks_at_nothing_freed(stage: str, conversation) -> None:
-    """`conversation` with a server under valgrind, which leaves it no sockets."""
+@contextlib.contextmanager
+def watched_by_valgrind(stage: str, *flags: str):
+    """A server that is to end in the block, and looks at no memory that is free."""
     needs_valgrind()
-    with harness.Server(stage, wrapper=("valgrind", "-q"), start_timeout=60) as server:
-        sockets = server.sockets()
-        conversation(server)
-        lets_go(server, sockets, patience=20)
-        server.signal()
+    with harness.Server(stage, *flags, wrapper=("valgrind", "-q"), start_timeout=60) as server:
+        yield server
         server.wait(30)
         said = re.search(r"==\d+== (Invalid.*|.*uninitialised.*)\n==\d+== +at \w+: (.*)",
                          server.stderr())
         require(not said, f"valgrind says: {said and said[1]}, {said and said[2]}")
+
+
+def looks_at_nothing_freed(stage: str, conversation, *flags: str) -> None:
+    """`conversation` with a server under valgrind, which leaves it no sockets."""
+    with watched_by_valgrind(stage, *flags) as server:
+        sockets = server.sockets()
+        conversation(server)
+        lets_go(server, sockets, patience=20)
+        server.signal()
 
 
 # ---- strace --------------------------------------------------------------------------------------
@@ -206,15 +241,22 @@ def interests(trace: strace.Log, operation: str = "ADD") -> list[str]:
 
 
 @contextlib.contextmanager
+def four_clients(server: harness.Server):
+    """HTTP clients: one in each loop, if there are four and each has room for one."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(wire.connect(server)) for _ in range(4)]
+
+
+@contextlib.contextmanager
 def four_loops(stage: str):
-    """A server built with ThreadSanitizer, which must have nothing to say; and four HTTP clients,
-    one in each of its loops, because each has room for one."""
+    """A server built with ThreadSanitizer, which must have nothing to say; and a client in each of
+    its loops."""
     folder = pathlib.Path(os.environ.get("LAB_TSAN", "build/bin-g++-thread"))
-    with harness.Server(harness.ROOT / folder / stage, "--threads", "4", "--max-connections", "4",
+    with harness.Server(harness.ROOT / folder / stage, *ONE_IN_EACH_LOOP,
                         env={"TSAN_OPTIONS": "halt_on_error=0"}) as server:
         try:
-            with contextlib.ExitStack() as stack:
-                yield [stack.enter_context(wire.connect(server)) for _ in range(4)]
+            with four_clients(server) as clients:
+                yield clients
         finally:
             if found := re.search(r"SUMMARY: ThreadSanitizer: (.*)", server.stderr()):
                 raise Unmet(f"ThreadSanitizer says: {found[1]}")

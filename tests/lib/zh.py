@@ -463,6 +463,16 @@ FINISHED = {
         "保留请求的 Content-Type；请求没有的，写 application/octet-stream。",
     "All byte values, an empty body, chunks and 700,000 bytes, one after the other.":
         "依次是：所有字节值、空的请求体、分块、700,000 字节。",
+    "Each size up to 40 bytes, and those around 4, 12, 16 and 64 KiB.":
+        "40 字节以内的每一种大小，还有 4、12、16 和 64 KiB 前后的大小。",
+    "But for the bytes' order it is like /echo: with other methods, versions, fields and queries, "
+    "in what is refused; and a path that is only similar is not it.":
+        "除了字节的顺序，都和 /echo 一样：其他方法、版本、字段和查询，拒绝的时候也是；"
+        "只是相像的路径不算。",
+    "Requests in one packet, of this route and of others, are answered in their order.":
+        "同一个包里的请求，这条路由的和其他路由的，按顺序得到响应。",
+    "{stage}, {request}: {wanted} was expected, {got} came":
+        "{stage}，{request}：应当是 {wanted}，收到的是 {got}",
     "GET /reverse is refused with 405 and `Allow: POST`.":
         "GET /reverse 得到 405，带 `Allow: POST`。",
     "4 MiB in one burst come back exactly, though one event stands for many reads.":
@@ -477,8 +487,10 @@ FINISHED = {
     "A loop that is full still leaves its listener and comes back: 12 clients pass through 2 "
     "places.":
         "满员的循环照样摘下监听套接字，再挂回来：12 个客户端轮流用 2 个名额。",
-    "epoll_wait always sleeps for ever (-1): a timerfd says when it is time.":
-        "epoll_wait 总是无限期阻塞（-1）：由 timerfd 报告时间到了。",
+    "epoll_wait always sleeps for ever (-1): a timerfd says when it is time, also of a deadline "
+    "that is over already, of the heart's next beat, and of a drain's end.":
+        "epoll_wait 总是无限期阻塞（-1）：由 timerfd 报告时间到了；已经过了的期限、下一次心跳、"
+        "优雅退出的结束也是。",
     "--idle-timeout 0.5 closes a silent connection after about half a second.":
         "--idle-timeout 0.5 在大约半秒后关闭沉默的连接。",
     "A clock that starts anew is noticed: a client that asks every 0.3 s is kept for 1.5 s, and "
@@ -492,12 +504,28 @@ FINISHED = {
         "不论 --rearm 是什么，逐字节发来的请求都得到响应：要继续读，就得再次关注。",
     "4 MiB come back exactly, also to a client that reads late, whatever --rearm says.":
         "不论 --rearm 是什么，4 MiB 原样返回，读得晚的客户端也一样。",
-    "The listeners ask again, too: ten clients one after the other, on either port.":
-        "监听套接字也要再次关注：两个端口上，各有十个客户端一个接一个。",
-    "With --rearm=mod a request still costs two epoll_ctl: the swap asks again by itself.":
-        "用 --rearm=mod 时，一个请求仍是两次 epoll_ctl：切换本身就是再次关注。",
-    "The signalfd asks again: a second SIGTERM ends a drain that waits for a slow client.":
-        "signalfd 也要再次关注：优雅退出在等慢的客户端时，第二个 SIGTERM 使它结束。",
+    "The listeners ask again, too: ten clients one after the other, on either port; and 150 at "
+    "once; and who waited for a free descriptor.":
+        "监听套接字也要再次关注：两个端口上，各有十个客户端一个接一个；各有 150 个同时来；"
+        "还有等过空闲描述符的。",
+    "A loop that is full leaves its listeners, and comes back: 12 clients pass through 2 places, "
+    "whatever --rearm says.":
+        "不论 --rearm 是什么，满员的循环摘下监听套接字，再挂回来：12 个客户端轮流用 2 个名额。",
+    "With --rearm=mod a request still costs two epoll_ctl: the swap asks again by itself, and "
+    "listeners are asked for again only when they have been reported.":
+        "用 --rearm=mod 时，一个请求仍是两次 epoll_ctl：切换本身就是再次关注，"
+        "监听套接字只在报告过之后才再次关注。",
+    "The signalfd asks again, and so does what wakes the other loops: a second SIGTERM ends a "
+    "drain that waits for a slow client in each of four loops.":
+        "signalfd 也要再次关注，唤醒其他循环的描述符也是：优雅退出在四个循环里各等一个慢的客户端时，"
+        "第二个 SIGTERM 使它结束。",
+    "Who is reported together with SIGTERM is served on: half requests, of which the rest comes "
+    "later, and clients that connect just then; whatever --rearm says.":
+        "不论 --rearm 是什么，与 SIGTERM 在同一批的客户端照样得到响应：请求只来了一半、"
+        "另一半后来才到的，还有恰好这时连接的。",
+    "--rearm={mode}, client {number} of 30: {why}":
+        "--rearm={mode}，30 个客户端中的第 {number} 个：{why}",
+    "100 requests, {made} epoll_ctl": "100 个请求，{made} 次 epoll_ctl",
     "--rearm=mod: 100 requests cost 200 calls (and GET /stats its own).":
         "--rearm=mod：100 个请求 200 次调用（另加 GET /stats 自己的）。",
     "--rearm=del-add: 400, because a swap is two calls.":
@@ -694,9 +722,9 @@ FINISHED = {
         "还没读的数据在内核里等，不在服务器里：每秒 1,024 字节的客户端很快就要等待。",
     "{sent} MiB were taken of a client at 1024 bytes per second":
         "从每秒 1024 字节的客户端收下了 {sent} MiB",
-    "Each loop has a timer of its own: with four loops 40 silent clients, one after the other, are "
-    "all closed.":
-        "每个循环有自己的定时器：四个循环，先后来的 40 个沉默的客户端全部被关闭。",
+    "Each loop has a timer of its own: a silent client in each of four loops is closed; so are "
+    "those that come to them next.":
+        "每个循环有自己的定时器：四个循环里各有一个沉默的客户端，都被关闭；接着来的也是。",
     "A deadline that is over when it is set is kept, too: 300 clients come in one batch, which "
     "takes longer than their --idle-timeout of a millisecond.":
         "设置时已经过去的期限也要遵守：一批来了 300 个客户端，处理它们的时间超过了 1 毫秒的 --idle-timeout。",
@@ -797,26 +825,50 @@ FINISHED = {
         "哪里有空位，等待的客户端就从哪里进来：六个循环各有一个名额，同时服务六个客户端。",
     "client {number} of {all} waits in front of a full loop, and {free} loops are free":
         "{all} 个客户端中，第 {number} 个在等一个满员的循环，而有 {free} 个循环空着",
-    "What else comes by the clock still comes: --heartbeat 0.3 prints three lines within two "
-    "seconds, and nobody is connected.":
-        "其他按时间做的事照样做：没有人连接，--heartbeat 0.3 在两秒内也打印三行。",
-    "A deadline wakes the loop once or twice, and it sleeps until then: three silent clients, of "
-    "which each is closed after 0.7 s, cost at most 24 wake-ups.":
-        "一个期限唤醒循环一两次，在那之前循环一直阻塞：三个沉默的客户端各在 0.7 "
-        "秒后关闭，总共最多醒来 24 次。",
-    "--heartbeat 0.3 printed {lines} lines in two seconds":
-        "--heartbeat 0.3 两秒内打印了 {lines} 行",
+    "What else comes by the clock still comes: --heartbeat 0.1 prints three lines within a "
+    "second, and nobody is connected.":
+        "其他按时间做的事照样做：没有人连接，--heartbeat 0.1 在一秒内也打印三行。",
+    "A deadline wakes the loop once or twice, and it sleeps until then: three clients that say "
+    "something after 0.2 s, and are closed after 0.5 s of silence, cost at most 40 wake-ups.":
+        "一个期限唤醒循环一两次，在那之前循环一直阻塞：三个客户端在 0.2 秒后说话，再沉默 0.5 "
+        "秒后关闭，总共最多醒来 40 次。",
+    "A far deadline is no near one: with --idle-timeout of a month, or of what overflows 32 bits "
+    "of milliseconds, the loop sleeps.":
+        "远的期限不能变成近的：--idle-timeout 是一个月，或者超出 32 位毫秒数时，循环照样阻塞。",
+    "--idle-timeout {seconds}: {woken} wake-ups in 0.6 s of silence":
+        "--idle-timeout {seconds}：沉默的 0.6 秒内醒来 {woken} 次",
+    "--heartbeat 0.1 printed {lines} lines in a second":
+        "--heartbeat 0.1 一秒内打印了 {lines} 行",
     "{woken} wake-ups for three time-outs": "三次超时，醒来 {woken} 次",
     "An answer of 1 MB that the client takes in many pieces comes to its end, whatever --rearm "
     "says: who writes on must ask again, too.":
         "不论 --rearm 是什么，客户端分许多次取走的 1 MB 响应能收完：要继续写，也得再次关注。",
-    "Who was closed in a batch is not looked at after it: its memory is free. valgrind looks.":
-        "一批里关闭了的，这批之后不能再看：它的内存已经释放。由 valgrind 检查。",
+    "Who was closed in a batch is not looked at after it, whoever ended the connection, whatever "
+    "--rearm says: its memory is free. valgrind looks.":
+        "不论 --rearm 是什么，不论是谁结束了连接，一批里关闭了的，这批之后不能再看："
+        "它的内存已经释放。由 valgrind 检查。",
     "valgrind says: {text}, {where}": "valgrind 报告：{text}，{where}",
     "Four loops that count at the same time lose nothing: each of 50,000 bytes for the text port "
     "costs four calls of --rearm=del-add.":
         "四个循环同时计数，一次也不会漏掉：用 --rearm=del-add 时，发给文本端口的 50,000 "
         "个字节，每个四次调用。",
+    "The other stages answer GET /stats as before, with the member as 0 or without it.":
+        "其他阶段照旧响应 GET /stats，这个成员是 0，或者没有。",
+    "{stage}: {found} epoll_ctl counted": "{stage}：数到 {found} 次 epoll_ctl",
+    "It is counted when it is made: what 20 clients of the text port cost, which the loop finds "
+    "together with GET /stats and before it, is told in the answer to that.":
+        "调用时就要计数：文本端口的 20 个客户端与 GET /stats 在同一批，排在它前面，"
+        "它们的调用已经算在这个响应里。",
+    "What a loop has done before it sleeps is in the number, whichever loop is asked.":
+        "循环阻塞之前做过的都算在内，不论问的是哪个循环。",
+    "A loop that has ended in a drain is still counted, while the last one drains.":
+        "优雅退出时，已经结束的循环仍然算在内，而最后一个还没有结束。",
+    "And nobody looks at the memory that it had: valgrind looks.":
+        "它用过的内存也不能再看：由 valgrind 检查。",
+    "the loops whose clients are idle do not end": "客户端空闲的循环没有结束",
+    "{before} calls were counted before SIGTERM, and {after} after three of four loops have "
+    "ended":
+        "SIGTERM 之前的计数是 {before}，四个循环结束了三个之后是 {after}",
     "{made} calls were made, and {counted} are counted": "调用了 {made} 次，计数是 {counted}",
     "one processor runs one loop at a time": "只有一个处理器，同一时刻只运行一个循环",
     "Text that is owed waits as well: the HTTP client's answer goes out before text clients that "
