@@ -547,6 +547,10 @@ FINISHED = {
     "GET /count{query}: {status}, expected 400": "GET /count{query}：{status}，应当是 400",
     "with --auth and no credentials: {status}, expected 401":
         "用 --auth 而没有密码：{status}，应当是 401",
+    "with --auth and no credentials: {method} gets {status}, expected 401":
+        "用 --auth 而没有密码：{method} 得到 {status}，应当是 401",
+    "with --auth and wrong credentials: {method} gets {status}, expected 401":
+        "用 --auth 而密码不对：{method} 得到 {status}，应当是 401",
     "with credentials: {status}": "有密码：{status}",
     "--grace 1 ends the server after a second, with a client that has not finished its request.":
         "还有客户端没发完请求时，--grace 1 让服务器在一秒后结束。",
@@ -620,8 +624,20 @@ FINISHED = {
         "最后一块发出之前，下一个请求要等待；有 Connection: close 时，关闭要等待。",
     "The sum over three loops is what strace counts, for both ports, the listeners and all.":
         "三个循环的总数和 strace 数到的一致，两个端口、监听套接字全都算上。",
-    "What belongs to an answer is freed when its client leaves, once: valgrind looks.":
-        "客户端离开时，属于它的响应的东西释放一次，只一次：由 valgrind 检查。",
+    "What belongs to an answer is freed once, when it ends, its client leaves, or a second "
+    "SIGTERM ends the server: valgrind looks.":
+        "响应结束、客户端离开、或者第二个 SIGTERM 结束服务器时，属于这个响应的东西释放一次，"
+        "只一次：由 valgrind 检查。",
+    "An answer may take longer than --idle-timeout, as long as its client reads; one that does "
+    "not read is let go.":
+        "客户端只要一直在读，响应就可以比 --idle-timeout 更久；不读的，则会断开。",
+    "evhttp_server, which has the same routes, says 404 as before, or counts as well: no answer "
+    "that is not true.":
+        "evhttp_server 用的也是这些路由：它仍然响应 404，或者同样数出来，不会给出错误的响应。",
+    "Three clients of one loop at the same time get each its own numbers.":
+        "同一个循环的三个客户端同时请求，各自得到自己的那些数。",
+    "Three clients at the same time get each its own numbers.":
+        "三个客户端同时请求，各自得到自己的那些数。",
     "What comes behind it waits for its last chunk, be it a request or none; with Connection: "
     "close, closing does.":
         "后面来的不论是不是请求，都要等它的最后一块发出；有 Connection: close 时，关闭要等待。",
@@ -722,6 +738,18 @@ FINISHED = {
     "60 clients left in the middle, and {grown} KiB were kept":
         "60 个客户端中途离开，还占着 {grown} KiB",
     "HEAD /count has a body: {rest}": "HEAD /count 有响应体：{rest}",
+    "HEAD /count: Content-Length: 0": "HEAD /count：Content-Length: 0",
+    "before n={n}, of {all} in one packet, {got} came":
+        "一个包里有 {all}，在 n={n} 之前收到的是 {got}",
+    "n={n}, of {all} in one packet: {got} bytes": "一个包里有 {all}，n={n} 收到 {got} 字节",
+    "behind them {got} came": "它们后面收到的是 {got}",
+    "three clients at once: n={n} got {got} bytes": "三个客户端同时：n={n} 收到 {got} 字节",
+    "--idle-timeout, and closed after {got} bytes, though the client read all the time":
+        "有 --idle-timeout 时，客户端一直在读，却在 {got} 字节后关闭",
+    "evhttp_server: GET /count?n=3 gets {status}, {got}":
+        "evhttp_server：GET /count?n=3 得到 {status}，{got}",
+    "evhttp_server: HEAD /count?n=3 gets {status}, and GET {other}":
+        "evhttp_server：HEAD /count?n=3 得到 {status}，GET 却得到 {other}",
     "not two answers": "不是两个响应",
     "with Connection: close, n=300000 ended after {got} bytes":
         "有 Connection: close 时，n=300000 在 {got} 字节后就结束了",
