@@ -181,10 +181,10 @@ def needs_valgrind() -> None:
         raise CannotLook("valgrind cannot run what is built with sanitizers")
 
 
-def looks_at_nothing_freed(stage: str, conversation) -> None:
+def looks_at_nothing_freed(stage: str, conversation, *flags: str) -> None:
     """`conversation` with a server under valgrind, which leaves it no sockets."""
     needs_valgrind()
-    with harness.Server(stage, wrapper=("valgrind", "-q"), start_timeout=60) as server:
+    with harness.Server(stage, *flags, wrapper=("valgrind", "-q"), start_timeout=60) as server:
         sockets = server.sockets()
         conversation(server)
         lets_go(server, sockets, patience=20)

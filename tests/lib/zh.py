@@ -523,12 +523,13 @@ FINISHED = {
         "各有自己的期限：两个客户端中，又请求过一次的那个关闭得晚；只有开头的请求得到 408。",
     "After a refusal it lingers for about a second, then closes.":
         "拒绝之后延迟关闭大约一秒，然后关闭。",
-    "The limit is each client's own: four at once take no longer than one.":
-        "每个客户端各自限速：四个同时来，不比一个更慢。",
+    "The limit is each client's own: four at once take no longer than one, and no less; so they do "
+    "in four loops.":
+        "每个客户端各自限速：四个同时来，不比一个更慢，也不更快；在四个循环里也一样。",
     "A client that is being held back delays nobody else.": "受到限速的客户端不会拖慢别人。",
-    "--rate 0 and --rate fast are refused like every wrong value: one line that names the flag, "
+    "--rate 0, 10x, -1 and fast are refused like every wrong value: one line that names the flag, "
     "status 2.":
-        "--rate 0 和 --rate fast 和其他错误的值一样遭到拒绝：一行消息指出这个选项，状态为 2。",
+        "--rate 的值是 0、10x、-1、fast 时，和其他错误的值一样遭到拒绝：一行消息指出这个选项，状态为 2。",
     "GET /count?n=5 answers 1 to 5, a line each, with Transfer-Encoding: chunked.":
         "GET /count?n=5 返回 1 到 5，每行一个，用 Transfer-Encoding: chunked。",
     "GET /count?n=5 answers 1 to 5, a line each, with Transfer-Encoding: chunked, at every "
@@ -608,13 +609,15 @@ FINISHED = {
         "所有人共用一个 timerfd：30 个客户端来了又走，不留下描述符。",
     "SIGTERM still drains after it, with status 0: one loop, and four.":
         "此后 SIGTERM 照样优雅退出，状态为 0：一个循环和四个循环都一样。",
-    "Slow is slow, and no more than it says: with --rate 8, 24 bytes take more than a second and "
-    "a half, and 55 with --rate 11 more than 3.4 seconds.":
-        "慢就是慢，也不会超过所说的：用 --rate 8 时，24 字节要一秒半以上；用 --rate 11 时，55 "
-        "字节要 3.4 秒以上。",
+    "Slow is slow, and neither more nor much less than it says: with --rate 8, 24 bytes take more "
+    "than a second and a half, 55 with --rate 11 more than 3.4 seconds, and 57 with --rate 19 "
+    "between 2.2 and 4.6.":
+        "慢就是慢，不会超过所说的，也不会少很多：用 --rate 8 时，24 字节要一秒半以上；用 --rate 11 "
+        "时，55 字节要 3.4 秒以上；用 --rate 19 时，57 字节要 2.2 到 4.6 秒。",
     "The bytes of a second are read throughout the second, not all at its beginning: 192 KiB "
-    "take at least half a second, from the first moment on.":
-        "一秒的字节在整个一秒里读取，不是一开始就读完：192 KiB 从第一刻起至少要半秒。",
+    "take at least half a second, from the first moment on, and after a rest.":
+        "一秒的字节在整个一秒里读取，不是一开始就读完：192 KiB 至少要半秒，从第一刻起就这样，"
+        "停顿之后也一样。",
     "The loop prints it, as what it does for any event: in a signal handler, which may "
     "interrupt malloc, nothing may print or allocate. Nor is it another thread, which knows "
     "nothing of the loop.":
@@ -662,8 +665,24 @@ FINISHED = {
         "四个循环同时倒转，不共享内存：由 ThreadSanitizer 检查。",
     "With six loops, a new client wakes about one of them, not all six, on either port.":
         "有六个循环时，不论哪个端口，一个新客户端大约只唤醒一个，而不是全部六个。",
-    "Without --rate there is no limit, and neither stage 1 nor evhttp_server knows the flag.":
-        "没有 --rate 就不限速；阶段 1 和 evhttp_server 都不认识这个选项。",
+    "Without --rate there is no limit, and neither the other stages nor evhttp_server know the "
+    "flag.":
+        "没有 --rate 就不限速；其他阶段和 evhttp_server 都不认识这个选项。",
+    "What the limit needs is there as long as its clients are, and nothing freed is looked at: "
+    "valgrind looks.":
+        "客户端还在，限速用到的东西就在，不会访问已经释放的内存：由 valgrind 检查。",
+    "A server that is told to stop still reads what its client had sent, at that rate: 30,000 "
+    "bytes of a client at 20,000 per second come back, then FIN.":
+        "服务器要停止时，仍然按这个速率读完客户端已经发送的数据：每秒 20,000 字节的客户端发送 "
+        "30,000 字节，全部返回，然后是 FIN。",
+    "SIGTERM, and {got} of {all} bytes came back": "SIGTERM 之后，{all} 字节返回了 {got} 字节",
+    "SIGTERM, and 1.5 seconds' bytes came back within {seconds} s":
+        "SIGTERM 之后，1.5 秒的字节在 {seconds} 秒内就返回了",
+    "{seconds} s for 57 bytes: those are not 19 per second":
+        "57 字节用了 {seconds} 秒：这不是每秒 19 字节",
+    "one of four clients took {seconds} s": "四个客户端中，有一个用了 {seconds} 秒",
+    "--rate 1000000000: {seconds} s for {size} bytes":
+        "--rate 1000000000：{size} 字节用了 {seconds} 秒",
     "n is any number: 5,000,000,000 begins like all others.":
         "n 可以是任何数：5,000,000,000 的开头也一样。",
     "60 answers of 700,000 bytes have left {grown} KiB":
