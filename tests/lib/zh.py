@@ -637,6 +637,15 @@ FINISHED = {
     "evhttp_server, which has the same routes, says 404 as before, or counts as well: no answer "
     "that is not true.":
         "evhttp_server 用的也是这些路由：它仍然响应 404，或者同样数出来，不会给出错误的响应。",
+    "Text that never pauses keeps out nobody else: a new HTTP client is accepted and read, and who "
+    "is silent for longer than --idle-timeout is closed, before half of what 20 text clients have "
+    "sent is read.":
+        "文本一直不停，也不耽误别的：20 个文本客户端发送的数据还没读到一半，新来的 HTTP 客户端就已"
+        "得到接受和读取，沉默超过 --idle-timeout 的客户端也已关闭。",
+    "a new HTTP client was read only after more than half of the text":
+        "文本读了一半以上，才读新来的 HTTP 客户端",
+    "who was silent was closed only after more than half of the text":
+        "文本读了一半以上，才关闭沉默的客户端",
     "Three clients of one loop at the same time get each its own numbers.":
         "同一个循环的三个客户端同时请求，各自得到自己的那些数。",
     "Three clients at the same time get each its own numbers.":
