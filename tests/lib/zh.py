@@ -516,8 +516,6 @@ FINISHED = {
         "第二次、第三次也有效，客户端察觉不到。",
     "An idle connection costs at most 230 bytes more than in stage 1: one struct event, not two.":
         "一个空闲连接最多比阶段 1 多占 230 字节：一个 struct event，不是两个。",
-    "--idle-timeout 0.5 still closes a silent connection after about half a second.":
-        "--idle-timeout 0.5 仍在大约半秒后关闭沉默的连接。",
     "Each has its own deadline: of two clients the one that asked again is closed later; a "
     "beginning of a request gets 408.":
         "各有自己的期限：两个客户端中，又请求过一次的那个关闭得晚；只有开头的请求得到 408。",
@@ -646,6 +644,18 @@ FINISHED = {
         "文本读了一半以上，才读新来的 HTTP 客户端",
     "who was silent was closed only after more than half of the text":
         "文本读了一半以上，才关闭沉默的客户端",
+    "--idle-timeout 0.5 still closes a silent connection after about half a second; so does each "
+    "of four loops.":
+        "--idle-timeout 0.5 仍然在大约半秒后关闭沉默的连接；四个循环个个如此。",
+    "Text that moves starts the clock anew: with --idle-timeout 1 who sends a byte every 0.4 s is "
+    "served for two seconds, and closed when it is silent.":
+        "文本往来时重新计时：用 --idle-timeout 1 时，每 0.4 秒发送一个字节的客户端能用两秒以上，"
+        "沉默之后才关闭。",
+    "--heartbeat beats as before: 0.4 makes four to six lines in two seconds.":
+        "--heartbeat 照旧打印：0.4 在两秒里打印四到六行。",
+    "it was closed after {number} bytes": "{number} 字节之后就关闭了",
+    "one of four loops closes no silent client": "四个循环中，有一个不关闭沉默的客户端",
+    "{lines} lines in two seconds": "两秒里有 {lines} 行",
     "Three clients of one loop at the same time get each its own numbers.":
         "同一个循环的三个客户端同时请求，各自得到自己的那些数。",
     "Three clients at the same time get each its own numbers.":
