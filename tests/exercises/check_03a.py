@@ -135,6 +135,40 @@ def check_loops():
         require(not late, f"one of two loops read text first, and {late} HTTP clients after it")
 
 
+def check_starves():
+    """Text that never pauses keeps out nobody else: a new HTTP client is accepted and read, and who
+    is silent for longer than --idle-timeout is closed, before half of what 20 text clients have
+    sent is read."""
+    size = 8 * SIZE  # goes back as well without that anybody reads it
+    with traced(STAGE, "--idle-timeout", "1", calls="recvfrom,close") as (server, trace), \
+            contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(server.connect("text")) for _ in range(CROWD)]
+        silent = stack.enter_context(server.connect("http"))
+        for sock in (*crowd, silent):
+            sock.sendall(b"1" if sock is not silent else HELLO)
+            receive(sock, 1)
+        with stopped(server):
+            trace.settle()
+            start = len(trace.calls())
+            for sock in crowd:
+                sock.sendall(noise(size))
+            newcomer = stack.enter_context(server.connect("http"))
+            newcomer.sendall(HELLO)
+            time.sleep(1.1)
+        receive(newcomer, 100)
+        for sock in crowd:
+            receive(sock, size)
+        trace.settle()
+        calls = trace.calls()[start:]
+    read = [at for at, call in enumerate(calls)
+            if call.name == "recvfrom" and "GET" not in call.args]
+    half = read[len(read) // 2]
+    for what, name, said in (("a new HTTP client was read", "recvfrom", "GET /hello"),
+                             ("who was silent was closed", "close", "")):
+        found = [at for at, call in enumerate(calls) if call.name == name and said in call.args]
+        require(found and found[0] < half, f"{what} only after more than half of the text")
+
+
 def check_signal():
     """SIGTERM goes before either: requests that came together with it are answered knowing of it,
     so the last answer, and no other, says `Connection: close`."""

@@ -5,8 +5,8 @@ import time
 
 from tests import harness
 from tests.exercises.clients import (
-    CannotLook, Unmet, ask_hello, closes_a_silent_client, connection, lets_go, lets_in_the_starved,
-    require, stats, stopped)
+    ONE_IN_EACH_LOOP, CannotLook, Unmet, ask_hello, closes_a_silent_client, connection,
+    four_clients, lets_go, lets_in_the_starved, receive, require, stats, stopped)
 from tests.exercises.kept import stays
 
 STAGE, MODEL = "03_libevent_raw", "01_plain_epoll"
@@ -46,8 +46,43 @@ def check_memory():
 
 
 def check_silent():
-    """--idle-timeout 0.5 still closes a silent connection after about half a second."""
+    """--idle-timeout 0.5 still closes a silent connection after about half a second; so does each
+    of four loops."""
     closes_a_silent_client(STAGE)
+    with harness.Server(STAGE, *ONE_IN_EACH_LOOP, "--idle-timeout", "0.5") as server, \
+            four_clients(server) as clients:
+        for client in clients:
+            lets_go_of(client.sock)
+
+
+def lets_go_of(sock) -> None:
+    sock.settimeout(4)
+    try:
+        require(sock.recv(1) == b"", "the server said something")
+    except TimeoutError:
+        raise Unmet("one of four loops closes no silent client") from None
+
+
+def check_text():
+    """Text that moves starts the clock anew: with --idle-timeout 1 who sends a byte every 0.4 s is
+    served for two seconds, and closed when it is silent."""
+    with harness.Server(STAGE, "--idle-timeout", "1") as server, \
+            server.connect("text", timeout=5) as sock:
+        for number in range(6):
+            sock.sendall(b"1")
+            require(receive(sock, 1) == b"1", f"it was closed after {number} bytes")
+            time.sleep(0.4)
+        require(sock.recv(1) == b"", "the server said something")
+
+
+def check_heart():
+    """--heartbeat beats as before: 0.4 makes four to six lines in two seconds."""
+    with harness.Server(STAGE, "--heartbeat", "0.4") as server, server.connect("http") as sock:
+        ask_hello(sock)
+        server.process.stdout.read()
+        time.sleep(2)
+        lines = (server.process.stdout.read() or b"").count(b"heartbeat: ")
+        require(4 <= lines <= 6, f"{lines} lines in two seconds")
 
 
 def check_order():

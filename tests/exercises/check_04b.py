@@ -1,6 +1,7 @@
 """GET /count streamed by evhttp."""
 
 import re
+import time
 
 from tests import harness
 from tests.exercises import counting
@@ -77,25 +78,46 @@ def check_bounded():
     with_evhttp(counting.bounded)
 
 
+def check_together():
+    """Three clients at the same time get each its own numbers."""
+    with_evhttp(counting.together)
+
+
+def check_patient():
+    """An answer may take longer than --idle-timeout, as long as its client reads; one that does not
+    read is let go."""
+    with_evhttp(counting.patient, "--idle-timeout", "1")
+
+
 def check_leaving():
     """60 clients that leave in the middle harm nobody, and neither sockets nor memory stay."""
     with_evhttp(counting.left_alone)
 
 
 def check_leaks():
-    """What belongs to an answer is freed when its client leaves, once: valgrind looks."""
+    """What belongs to an answer is freed once, when it ends, its client leaves, or a second SIGTERM
+    ends the server: valgrind looks."""
     needs_valgrind()
     memcheck = ("valgrind", "-q", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect")
     with harness.Server("evhttp_server", ports=("http",), wrapper=memcheck,
                         start_timeout=60) as server:
         sockets = server.sockets()
+        client = connection(server)
+        for n in (5, 0, 20_000):
+            counting.count(client, n)
+        client.close()
         for _ in range(3):
             with server.connect("http") as sock:
                 sock.sendall(counting.LONG)
                 sock.recv(1000)
         lets_go(server, sockets, patience=20)
-        server.signal()
-        server.wait(30)
+        with server.connect("http") as sock:
+            sock.sendall(counting.LONG)
+            sock.recv(1000)
+            server.signal()
+            time.sleep(0.5)
+            server.signal()  # does not wait for the answer's end
+            server.wait(30)
         said = re.findall(r"==\d+== (.*(?:lost|Invalid|at 0x|by 0x).*)", server.stderr())
         ours = [line for line in said if "server.cc" in line or "lost" in line or "Invalid" in line]
         require(not said, "; ".join(ours[:3]))

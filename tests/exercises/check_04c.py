@@ -1,21 +1,28 @@
 """GET /count streamed by our own session, at all stages."""
 
+import concurrent.futures
+
 from tests import harness
 from tests.exercises import counting
-from tests.exercises.clients import Unmet, four_loops, require
+from tests.exercises.clients import Unmet, ask, connection, four_loops, require
 from tests.exercises.kept import OF_A_STAGE, OF_HTTP, stays
 
-BINARIES = harness.STAGES
+BINARIES = [*harness.STAGES, "evhttp_server"]
 TSAN = harness.STAGES[:1]
 
 
 def on_every_stage(conversation, *flags):
-    for stage in harness.STAGES:
+    """At the same time: most of it is waiting."""
+    def on_one(stage):
         with harness.Server(stage, *flags) as server:
             try:
                 conversation(server)
             except Unmet as error:
                 raise Unmet(f"{stage}: {error}") from None
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for _ in pool.map(on_one, harness.STAGES):
+            pass
 
 
 def check_small():
@@ -60,6 +67,17 @@ def check_bounded():
     on_every_stage(counting.bounded)
 
 
+def check_together():
+    """Three clients of one loop at the same time get each its own numbers."""
+    on_every_stage(counting.together)
+
+
+def check_patient():
+    """An answer may take longer than --idle-timeout, as long as its client reads; one that does not
+    read is let go."""
+    on_every_stage(counting.patient, "--idle-timeout", "1")
+
+
 def check_leaving():
     """60 clients that leave in the middle harm nobody, and neither sockets nor memory stay."""
     on_every_stage(counting.left_alone)
@@ -99,6 +117,20 @@ def check_threads():
         for client in clients:
             got = client.read_until(b"\r\n0\r\n\r\n")
             require(got.endswith(b"\n50000\n\r\n0\r\n\r\n"), f"n=50000 ended with {got[-20:]!r}")
+
+
+def check_evhttp():
+    """evhttp_server, which has the same routes, says 404 as before, or counts as well: no answer
+    that is not true."""
+    with harness.Server("evhttp_server", ports=("http",)) as server:
+        client = connection(server)
+        answer, body = ask(client, "GET", "/count?n=3")
+        require(answer.status == 404 or (answer.status == 200 and body == b"1\n2\n3\n"),
+                f"evhttp_server: GET /count?n=3 gets {answer.status}, {body[:40]!r}")
+        head, _ = ask(client, "HEAD", "/count?n=3")
+        require(head.status == answer.status,
+                f"evhttp_server: HEAD /count?n=3 gets {head.status}, and GET {answer.status}")
+        client.close()
 
 
 def check_the_rest():

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, ask, ask_hello, connection, lets_go, receive, require, reset, stats, to_the_end)
+    HELLO, ask, ask_hello, connection, lets_go, receive, require, reset, stats, stopped,
+    to_the_end)
+from tests.lib import wire
 
 LONG = b"GET /count?n=10000000 HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
+def closing(request: bytes) -> bytes:
+    return request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+
+
 def body_of(n: int) -> bytes:
     return "".join(f"{i}\n" for i in range(1, n + 1)).encode()
+
+
+def dechunked(data: bytes) -> tuple[bytes, bytes]:
+    """A body that came in chunks, and what came behind it."""
+    body = b""
+    while True:
+        size, _, data = data.partition(b"\r\n")
+        body, data = body + data[:int(size, 16)], data[int(size, 16) + 2:]
+        if int(size, 16) == 0:
+            return body, data
 
 
 def count(client, n: int) -> None:
@@ -28,8 +45,8 @@ def count(client, n: int) -> None:
 
 def small(server: harness.Server) -> None:
     client = connection(server)
-    count(client, 5)
-    count(client, 1)
+    for n in (5, 1, 8192):  # the last one: pieces of 1,024 or 4,096 lines leave no rest
+        count(client, n)
     client.close()
 
 
@@ -52,16 +69,19 @@ def none(server: harness.Server) -> None:
 
 
 def any_number(server: harness.Server) -> None:
-    """More than 32 bits hold. (Of 4294967297 they hold the last one, which is 1.)"""
-    for n in (5_000_000_000, (1 << 32) + 1):
+    """More than 32 bits hold (of 4294967297 they hold the last one, which is 1), or 63; and the
+    last one, of which one more is 0."""
+    for n in (5_000_000_000, (1 << 32) + 1, (1 << 63) + 1, (1 << 64) - 1):
         with server.connect("http") as sock:
             sock.sendall(LONG.replace(b"10000000", str(n).encode()))
+            sock.settimeout(5)
             got = receive(sock, 2000)
             require(b" 200 " in got[:20] and b"\n100\n" in got, f"n={n}: {got[:40]!r} came")
 
 
 def refused(server: harness.Server) -> None:
-    for query in ("", "?n=", "?n=x", "?n=-1", "?n=5x", f"?n={(1 << 64) + 5}"):
+    for query in ("", "?n=", "?n=x", "?n=-1", "?n=5x", "?xn=5", f"?n={1 << 64}",
+                  f"?n={(1 << 64) + 5}"):
         client = connection(server)
         client.request("GET", "/count" + query)
         status = client.getresponse().status  # the body might be without end
@@ -85,7 +105,12 @@ def head_only(server: harness.Server) -> None:
             require(len(got) < 2000, f"HEAD /count has a body: {got[-60:]!r}")
         head, _, rest = got.partition(b"\r\n\r\n")
         require(b" 200 " in head[:20], f"HEAD /count: {head[:40]!r} came")
+        require(b"\r\ncontent-length: 0" not in head.lower(), "HEAD /count: Content-Length: 0")
         require(rest.startswith(b"HTTP/1.1 200"), f"HEAD /count has a body: {rest[:40]!r}")
+    with server.connect("http") as sock:
+        sock.sendall(closing(LONG.replace(b"GET", b"HEAD")))
+        got = to_the_end(sock, "HEAD /count with Connection: close")
+        require(got.endswith(b"\r\n\r\n"), f"HEAD /count has a body: {got[-40:]!r}")
 
 
 def bounded(server: harness.Server) -> None:
@@ -108,6 +133,37 @@ def bounded(server: harness.Server) -> None:
             piece = sock.recv(1 << 20)
             require(piece, f"closed after {got} bytes")
             got += len(piece)
+
+
+def together(server: harness.Server) -> None:
+    """Three clients of one loop, each with a number of its own, from the same moment on."""
+    numbers = (60_000, 7, 50_000)
+    with contextlib.ExitStack() as stack:
+        clients = [wire.Client(stack.enter_context(server.connect("http"))) for _ in numbers]
+        with stopped(server):
+            for client, n in zip(clients, numbers):
+                client.send(LONG.replace(b"10000000", str(n).encode()))
+        for client, n in zip(clients, numbers):
+            answer = client.read_until(b"\r\n0\r\n\r\n")
+            body, _ = dechunked(answer.partition(b"\r\n\r\n")[2])
+            require(body == body_of(n), f"three clients at once: n={n} got {len(body)} bytes")
+
+
+def patient(server: harness.Server) -> None:
+    """With a short --idle-timeout who reads all the time is served for longer than that; who reads
+    nothing is let go."""
+    before = server.sockets()
+    with server.connect("http") as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        sock.sendall(LONG)
+        got, end = 0, time.monotonic() + 2.5
+        while time.monotonic() < end:
+            piece = sock.recv(1 << 16)
+            require(piece, f"--idle-timeout, and closed after {got} bytes, though the client read "
+                    "all the time")
+            got += len(piece)
+            time.sleep(0.01)
+        lets_go(server, before)
 
 
 def left_alone(server: harness.Server) -> None:
@@ -183,7 +239,7 @@ def old(server: harness.Server) -> None:
 
 def in_order(server: harness.Server) -> None:
     """The next request waits behind it, and the last answer is complete."""
-    end = HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    end = closing(HELLO)
     with server.connect("http") as sock:
         sock.sendall(LONG.replace(b"10000000", b"9000") + end)
         got = to_the_end(sock, "GET /count?n=9000 and GET /hello in one packet")
@@ -191,6 +247,17 @@ def in_order(server: harness.Server) -> None:
         require(b"\n9000\n" in got[:first] and b"hello, world" in got[first:],
                 f"GET /count?n=9000 and GET /hello in one packet: {got[-60:]!r} came")
         require(got.count(b"HTTP/1.1 200") == 2, "not two answers")
+    with server.connect("http") as sock:
+        several = (9000, 0, 20_000, 3)
+        sock.sendall(b"".join(LONG.replace(b"10000000", str(n).encode()) for n in several) + end)
+        got = to_the_end(sock, "four GET /count in one packet")
+        for n in several:
+            require(b"HTTP/1.1 200" in got[:15], f"before n={n}, of {several} in one packet, "
+                    f"{got[:15]!r} came")
+            _, _, got = got.partition(b"\r\n\r\n")
+            body, got = dechunked(got)
+            require(body == body_of(n), f"n={n}, of {several} in one packet: {len(body)} bytes")
+        require(b"hello, world" in got, f"behind them {got[-60:]!r} came")
     with server.connect("http") as sock:
         sock.sendall(end.replace(b"/hello", b"/count?n=300000"))
         got = to_the_end(sock, "n=300000 with Connection: close")
@@ -207,8 +274,11 @@ def in_order(server: harness.Server) -> None:
 def guarded(server: harness.Server) -> None:
     """With --auth it is a route like the others."""
     client = connection(server)
-    answer, _ = ask(client, "GET", "/count?n=3")
-    require(answer.status == 401, f"with --auth and no credentials: {answer.status}, expected 401")
+    wrong = {"Authorization": "Basic YTpj"}
+    for method, credentials in (("GET", {}), ("HEAD", {}), ("GET", wrong)):
+        answer, _ = ask(client, method, "/count?n=3", **credentials)
+        require(answer.status == 401, f"with --auth and {'wrong' if credentials else 'no'} "
+                f"credentials: {method} gets {answer.status}, expected 401")
     answer, body = ask(client, "GET", "/count?n=3", Authorization="Basic YTpi")
     require(answer.status == 200 and body == b"1\n2\n3\n", f"with credentials: {answer.status}")
     client.close()

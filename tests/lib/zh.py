@@ -544,19 +544,18 @@ FINISHED = {
         "第二次、第三次也有效，客户端察觉不到。",
     "An idle connection costs at most 230 bytes more than in stage 1: one struct event, not two.":
         "一个空闲连接最多比阶段 1 多占 230 字节：一个 struct event，不是两个。",
-    "--idle-timeout 0.5 still closes a silent connection after about half a second.":
-        "--idle-timeout 0.5 仍在大约半秒后关闭沉默的连接。",
     "Each has its own deadline: of two clients the one that asked again is closed later; a "
     "beginning of a request gets 408.":
         "各有自己的期限：两个客户端中，又请求过一次的那个关闭得晚；只有开头的请求得到 408。",
     "After a refusal it lingers for about a second, then closes.":
         "拒绝之后延迟关闭大约一秒，然后关闭。",
-    "The limit is each client's own: four at once take no longer than one.":
-        "每个客户端各自限速：四个同时来，不比一个更慢。",
+    "The limit is each client's own: four at once take no longer than one, and no less; so they do "
+    "in four loops.":
+        "每个客户端各自限速：四个同时来，不比一个更慢，也不更快；在四个循环里也一样。",
     "A client that is being held back delays nobody else.": "受到限速的客户端不会拖慢别人。",
-    "--rate 0 and --rate fast are refused like every wrong value: one line that names the flag, "
+    "--rate 0, 10x, -1 and fast are refused like every wrong value: one line that names the flag, "
     "status 2.":
-        "--rate 0 和 --rate fast 和其他错误的值一样遭到拒绝：一行消息指出这个选项，状态为 2。",
+        "--rate 的值是 0、10x、-1、fast 时，和其他错误的值一样遭到拒绝：一行消息指出这个选项，状态为 2。",
     "GET /count?n=5 answers 1 to 5, a line each, with Transfer-Encoding: chunked.":
         "GET /count?n=5 返回 1 到 5，每行一个，用 Transfer-Encoding: chunked。",
     "GET /count?n=5 answers 1 to 5, a line each, with Transfer-Encoding: chunked, at every "
@@ -575,6 +574,10 @@ FINISHED = {
     "GET /count{query}: {status}, expected 400": "GET /count{query}：{status}，应当是 400",
     "with --auth and no credentials: {status}, expected 401":
         "用 --auth 而没有密码：{status}，应当是 401",
+    "with --auth and no credentials: {method} gets {status}, expected 401":
+        "用 --auth 而没有密码：{method} 得到 {status}，应当是 401",
+    "with --auth and wrong credentials: {method} gets {status}, expected 401":
+        "用 --auth 而密码不对：{method} 得到 {status}，应当是 401",
     "with credentials: {status}": "有密码：{status}",
     "--grace 1 ends the server after a second, with a client that has not finished its request.":
         "还有客户端没发完请求时，--grace 1 让服务器在一秒后结束。",
@@ -632,13 +635,15 @@ FINISHED = {
         "所有人共用一个 timerfd：30 个客户端来了又走，不留下描述符。",
     "SIGTERM still drains after it, with status 0: one loop, and four.":
         "此后 SIGTERM 照样优雅退出，状态为 0：一个循环和四个循环都一样。",
-    "Slow is slow, and no more than it says: with --rate 8, 24 bytes take more than a second and "
-    "a half, and 55 with --rate 11 more than 3.4 seconds.":
-        "慢就是慢，也不会超过所说的：用 --rate 8 时，24 字节要一秒半以上；用 --rate 11 时，55 "
-        "字节要 3.4 秒以上。",
+    "Slow is slow, and neither more nor much less than it says: with --rate 8, 24 bytes take more "
+    "than a second and a half, 55 with --rate 11 more than 3.4 seconds, and 57 with --rate 19 "
+    "between 2.2 and 4.6.":
+        "慢就是慢，不会超过所说的，也不会少很多：用 --rate 8 时，24 字节要一秒半以上；用 --rate 11 "
+        "时，55 字节要 3.4 秒以上；用 --rate 19 时，57 字节要 2.2 到 4.6 秒。",
     "The bytes of a second are read throughout the second, not all at its beginning: 192 KiB "
-    "take at least half a second, from the first moment on.":
-        "一秒的字节在整个一秒里读取，不是一开始就读完：192 KiB 从第一刻起至少要半秒。",
+    "take at least half a second, from the first moment on, and after a rest.":
+        "一秒的字节在整个一秒里读取，不是一开始就读完：192 KiB 至少要半秒，从第一刻起就这样，"
+        "停顿之后也一样。",
     "The loop prints it, as what it does for any event: in a signal handler, which may "
     "interrupt malloc, nothing may print or allocate. Nor is it another thread, which knows "
     "nothing of the loop.":
@@ -648,8 +653,41 @@ FINISHED = {
         "最后一块发出之前，下一个请求要等待；有 Connection: close 时，关闭要等待。",
     "The sum over three loops is what strace counts, for both ports, the listeners and all.":
         "三个循环的总数和 strace 数到的一致，两个端口、监听套接字全都算上。",
-    "What belongs to an answer is freed when its client leaves, once: valgrind looks.":
-        "客户端离开时，属于它的响应的东西释放一次，只一次：由 valgrind 检查。",
+    "What belongs to an answer is freed once, when it ends, its client leaves, or a second "
+    "SIGTERM ends the server: valgrind looks.":
+        "响应结束、客户端离开、或者第二个 SIGTERM 结束服务器时，属于这个响应的东西释放一次，"
+        "只一次：由 valgrind 检查。",
+    "An answer may take longer than --idle-timeout, as long as its client reads; one that does "
+    "not read is let go.":
+        "客户端只要一直在读，响应就可以比 --idle-timeout 更久；不读的，则会断开。",
+    "evhttp_server, which has the same routes, says 404 as before, or counts as well: no answer "
+    "that is not true.":
+        "evhttp_server 用的也是这些路由：它仍然响应 404，或者同样数出来，不会给出错误的响应。",
+    "Text that never pauses keeps out nobody else: a new HTTP client is accepted and read, and who "
+    "is silent for longer than --idle-timeout is closed, before half of what 20 text clients have "
+    "sent is read.":
+        "文本一直不停，也不耽误别的：20 个文本客户端发送的数据还没读到一半，新来的 HTTP 客户端就已"
+        "得到接受和读取，沉默超过 --idle-timeout 的客户端也已关闭。",
+    "a new HTTP client was read only after more than half of the text":
+        "文本读了一半以上，才读新来的 HTTP 客户端",
+    "who was silent was closed only after more than half of the text":
+        "文本读了一半以上，才关闭沉默的客户端",
+    "--idle-timeout 0.5 still closes a silent connection after about half a second; so does each "
+    "of four loops.":
+        "--idle-timeout 0.5 仍然在大约半秒后关闭沉默的连接；四个循环个个如此。",
+    "Text that moves starts the clock anew: with --idle-timeout 1 who sends a byte every 0.4 s is "
+    "served for two seconds, and closed when it is silent.":
+        "文本往来时重新计时：用 --idle-timeout 1 时，每 0.4 秒发送一个字节的客户端能用两秒以上，"
+        "沉默之后才关闭。",
+    "--heartbeat beats as before: 0.4 makes four to six lines in two seconds.":
+        "--heartbeat 照旧打印：0.4 在两秒里打印四到六行。",
+    "it was closed after {number} bytes": "{number} 字节之后就关闭了",
+    "one of four loops closes no silent client": "四个循环中，有一个不关闭沉默的客户端",
+    "{lines} lines in two seconds": "两秒里有 {lines} 行",
+    "Three clients of one loop at the same time get each its own numbers.":
+        "同一个循环的三个客户端同时请求，各自得到自己的那些数。",
+    "Three clients at the same time get each its own numbers.":
+        "三个客户端同时请求，各自得到自己的那些数。",
     "What comes behind it waits for its last chunk, be it a request or none; with Connection: "
     "close, closing does.":
         "后面来的不论是不是请求，都要等它的最后一块发出；有 Connection: close 时，关闭要等待。",
@@ -674,8 +712,24 @@ FINISHED = {
         "四个循环同时倒转，不共享内存：由 ThreadSanitizer 检查。",
     "With six loops, a new client wakes about one of them, not all six, on either port.":
         "有六个循环时，不论哪个端口，一个新客户端大约只唤醒一个，而不是全部六个。",
-    "Without --rate there is no limit, and neither stage 1 nor evhttp_server knows the flag.":
-        "没有 --rate 就不限速；阶段 1 和 evhttp_server 都不认识这个选项。",
+    "Without --rate there is no limit, and neither the other stages nor evhttp_server know the "
+    "flag.":
+        "没有 --rate 就不限速；其他阶段和 evhttp_server 都不认识这个选项。",
+    "What the limit needs is there as long as its clients are, and nothing freed is looked at: "
+    "valgrind looks.":
+        "客户端还在，限速用到的东西就在，不会访问已经释放的内存：由 valgrind 检查。",
+    "A server that is told to stop still reads what its client had sent, at that rate: 30,000 "
+    "bytes of a client at 20,000 per second come back, then FIN.":
+        "服务器要停止时，仍然按这个速率读完客户端已经发送的数据：每秒 20,000 字节的客户端发送 "
+        "30,000 字节，全部返回，然后是 FIN。",
+    "SIGTERM, and {got} of {all} bytes came back": "SIGTERM 之后，{all} 字节返回了 {got} 字节",
+    "SIGTERM, and 1.5 seconds' bytes came back within {seconds} s":
+        "SIGTERM 之后，1.5 秒的字节在 {seconds} 秒内就返回了",
+    "{seconds} s for 57 bytes: those are not 19 per second":
+        "57 字节用了 {seconds} 秒：这不是每秒 19 字节",
+    "one of four clients took {seconds} s": "四个客户端中，有一个用了 {seconds} 秒",
+    "--rate 1000000000: {seconds} s for {size} bytes":
+        "--rate 1000000000：{size} 字节用了 {seconds} 秒",
     "n is any number: 5,000,000,000 begins like all others.":
         "n 可以是任何数：5,000,000,000 的开头也一样。",
     "60 answers of 700,000 bytes have left {grown} KiB":
@@ -750,6 +804,18 @@ FINISHED = {
     "60 clients left in the middle, and {grown} KiB were kept":
         "60 个客户端中途离开，还占着 {grown} KiB",
     "HEAD /count has a body: {rest}": "HEAD /count 有响应体：{rest}",
+    "HEAD /count: Content-Length: 0": "HEAD /count：Content-Length: 0",
+    "before n={n}, of {all} in one packet, {got} came":
+        "一个包里有 {all}，在 n={n} 之前收到的是 {got}",
+    "n={n}, of {all} in one packet: {got} bytes": "一个包里有 {all}，n={n} 收到 {got} 字节",
+    "behind them {got} came": "它们后面收到的是 {got}",
+    "three clients at once: n={n} got {got} bytes": "三个客户端同时：n={n} 收到 {got} 字节",
+    "--idle-timeout, and closed after {got} bytes, though the client read all the time":
+        "有 --idle-timeout 时，客户端一直在读，却在 {got} 字节后关闭",
+    "evhttp_server: GET /count?n=3 gets {status}, {got}":
+        "evhttp_server：GET /count?n=3 得到 {status}，{got}",
+    "evhttp_server: HEAD /count?n=3 gets {status}, and GET {other}":
+        "evhttp_server：HEAD /count?n=3 得到 {status}，GET 却得到 {other}",
     "not two answers": "不是两个响应",
     "with Connection: close, n=300000 ended after {got} bytes":
         "有 Connection: close 时，n=300000 在 {got} 字节后就结束了",
