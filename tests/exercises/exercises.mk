@@ -8,7 +8,7 @@ exercise-%: deps  # builds your tree and checks that exercise
 CHECKS += exercises
 exercises: exercises-build  ## do the solutions pass their checks, and wrong answers not? (ID=02a: one, thoroughly)
 	@$(PYTHON) -B -m tests.exercises.exercises verify $(ID)
-exercises-all: exercises-build  ## make exercises with all 84 wrong answers, and unusual right ones
+exercises-all: exercises-build  ## make exercises with all wrong answers, and unusual right ones
 	@$(PYTHON) -B -m tests.exercises.exercises verify \
 	  $(patsubst tests/exercises/check_%.py,%,$(sort $(wildcard tests/exercises/check_*.py)))
 
