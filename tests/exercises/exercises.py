@@ -200,10 +200,14 @@ def solve(name: str, untouched: pathlib.Path) -> pathlib.Path:
 
 
 def verify_right(name: str, tree: pathlib.Path) -> str:
-    result = outcome(tree, name)
-    if result.returncode == TO_DO:
-        raise Failure(f"it does not pass its check:\n{result.stdout}")
-    return verdict(result, "solved")
+    """A busy machine may fail a right answer once. That is printed; a wrong one has one chance."""
+    first = outcome(tree, name)
+    if first.returncode != TO_DO:
+        return verdict(first, "solved")
+    second = outcome(tree, name)
+    if second.returncode == TO_DO:
+        raise Failure(f"it does not pass its check, twice:\n{second.stdout}")
+    return verdict(second, "solved at the second try; at first: " + reason(first))
 
 
 def verify_answer(name: str, answer: Answer, solution: pathlib.Path) -> str:
