@@ -480,6 +480,26 @@ FINISHED = {
     "A client that reads late gets everything: writing stopped at EAGAIN and went on.":
         "读得晚的客户端收到全部数据：写到 EAGAIN 停下，之后继续。",
     "5,000 requests in one write get 5,000 answers.": "一次写入的 5,000 个请求得到 5,000 个响应。",
+    "An HTTP answer of 1 MB, taken in many pieces, comes to its end; and again on the same "
+    "connection.":
+        "客户端分许多次取走 1 MB 的 HTTP 响应，能收完；同一个连接上再来一次也一样。",
+    "the body is not the request's": "响应体不是请求体",
+    "Who is refused is heard out: 413 comes, and 2 MB that are sent all the same are read, and no "
+    "reason to reset the connection.":
+        "被拒绝的也要听完：返回 413，仍然发来的 2 MB 都读掉，也不因此复位连接。",
+    "413 was expected, then the end; {error} came": "应当是 413，然后结束；来的是 {error}",
+    "{read} of 2000000 bytes were read before it was closed":
+        "2000000 字节只读了 {read} 字节就关闭了",
+    "What has come before SIGTERM, or together with it, is answered: 60,000 bytes for the text "
+    "port, 1,000 requests, and one of which the rest comes later.":
+        "SIGTERM 之前或同时到达的，都得到响应：文本端口的 60,000 字节、1,000 个请求、"
+        "还有一个后半截后来才到的请求。",
+    "The loop sleeps while nothing comes: beside two silent clients, and one that does not read "
+    "what it is owed.":
+        "没有事情时循环一直阻塞：有两个沉默的客户端，还有一个不读取欠它的数据。",
+    "{woken} wake-ups in 0.6 s of silence": "沉默的 0.6 秒内醒来 {woken} 次",
+    "Four loops share nothing: each gets 1,000 requests at the same time. ThreadSanitizer looks.":
+        "四个循环什么也不共享：各自同时收到 1,000 个请求。由 ThreadSanitizer 检查。",
     "A request that comes byte by byte is answered, and so is the next one.":
         "逐字节发来的请求得到响应，下一个也一样。",
     "Each loop's listeners hang on its tree with EPOLLEXCLUSIVE; the clients do not.":
@@ -901,9 +921,9 @@ FINISHED = {
         "四个循环同时数数，不共享内存：由 ThreadSanitizer 检查。",
     "n=50000 ended with {tail}": "n=50000 以 {tail} 结束",
     "Who is gone is not looked at again: 6 clients that reset the connection while there is more "
-    "of them to read. Their memory is free: valgrind looks.":
-        "走了的不能再看：6 个客户端在还有数据没读完时复位连接。它们的内存已经释放：由 valgrind "
-        "检查。",
+    "of them to read, and one that the clock ends. Their memory is free: valgrind looks.":
+        "走了的不能再看：6 个客户端在还有数据没读完时复位连接，还有一个因超时关闭。"
+        "它们的内存已经释放：由 valgrind 检查。",
     "ok": "通过",
     "missing": "还缺",
     "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",
