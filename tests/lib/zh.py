@@ -497,6 +497,14 @@ FINISHED = {
     "The loop sleeps while nothing comes: beside two silent clients, and one that does not read "
     "what it is owed.":
         "没有事情时循环一直阻塞：有两个沉默的客户端，还有一个不读取欠它的数据。",
+    "150 clients of each port that connect at once are all accepted: one event stands for many; by "
+    "one loop, and by six.":
+        "每个端口同时连接的 150 个客户端全部被接受：一个事件代表许多个；一个循环是这样，六个也是。",
+    "When it comes back its listeners are exclusive as before.":
+        "它挂回来的监听套接字，照样是独占的。",
+    "a loop that was full did not leave its listeners": "满员的循环没有摘下监听套接字",
+    "{times} of {all} times a listener was added without it":
+        "监听套接字挂上 {all} 次，有 {times} 次没有带它",
     "{woken} wake-ups in 0.6 s of silence": "沉默的 0.6 秒内醒来 {woken} 次",
     "Four loops share nothing: each gets 1,000 requests at the same time. ThreadSanitizer looks.":
         "四个循环什么也不共享：各自同时收到 1,000 个请求。由 ThreadSanitizer 检查。",
@@ -603,8 +611,6 @@ FINISHED = {
         "--rate 262144：在两个端口上，512 KiB 都用时 1.2 到 8 秒，原样返回。",
     "150 clients of each port that connect at once are all accepted and answered.":
         "每个端口 150 个客户端同时连接，都得到接受和应答。",
-    "150 clients of each port that connect at once are all accepted: one event stands for many.":
-        "每个端口 150 个客户端同时连接，都得到接受：一个事件代表许多个。",
     "20 text clients and then one HTTP client send: the HTTP client's answer is made before a "
     "byte of text is read, with --rearm=swap and with --rearm=eager.":
         "20 个文本客户端先发送，然后是一个 HTTP 客户端：先生成 HTTP "
@@ -679,8 +685,8 @@ FINISHED = {
         "--rearm 是什么。",
     "When the last client is gone the loop sleeps: at most one wake-up in two seconds.":
         "最后一个客户端走了，循环就一直阻塞：两秒内最多醒来一次。",
-    "While it is full, and clients wait on both ports, it sleeps.":
-        "满员时，两个端口上都有客户端在等，它也照样阻塞。",
+    "While it is full, and clients wait on both ports, it sleeps: one loop, and six.":
+        "满员时，两个端口上都有客户端在等，它也照样阻塞：一个循环是这样，六个也是。",
     "Who leaves takes its share along: 100 clients have come and gone, and libevent holds what "
     "it held.":
         "走的带走自己的一份：100 个客户端来了又走，libevent 占用的和先前一样。",
