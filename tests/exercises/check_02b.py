@@ -6,9 +6,9 @@ import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, ONE_IN_EACH_LOOP, Unmet, ask_hello, four_clients, interests, lets_in_the_starved,
-    looks_at_nothing_freed, noise, passes_two_places, require, reset, serves_a_crowd, stopped,
-    stream_of_answers, through, to_the_end, traced)
+    HELLO, ONE_IN_EACH_LOOP, TWO_PLACES, Unmet, ask_hello, four_clients, interests,
+    lets_in_the_starved, looks_at_nothing_freed, noise, passes_two_places, require, reset,
+    serves_a_crowd, stopped, stream_of_answers, through, to_the_end, traced)
 from tests.exercises.kept import stays
 from tests.lib import wire
 
@@ -92,7 +92,8 @@ def check_full():
     """A loop that is full leaves its listeners, and comes back: 12 clients pass through 2 places,
     whatever --rearm says."""
     for mode in MODES:
-        passes_two_places(STAGE, "--rearm", mode)
+        with harness.Server(STAGE, *TWO_PLACES, "--rearm", mode) as server:
+            passes_two_places(server)
 
 
 def check_cost():

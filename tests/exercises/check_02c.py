@@ -8,7 +8,7 @@ import time
 
 from tests import harness
 from tests.exercises.clients import (
-    CannotLook, HELLO, ONE_IN_EACH_LOOP, PATIENCE, ask_hello, connection, four_clients, four_loops,
+    HELLO, ONE_IN_EACH_LOOP, PATIENCE, CannotLook, ask_hello, connection, four_clients, four_loops,
     receive, require, stats, stopped, stream_of_answers, traced, watched_by_valgrind)
 from tests.exercises.kept import stays
 from tests.lib import strace, wire

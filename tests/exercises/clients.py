@@ -151,9 +151,9 @@ def lets_go(server: harness.Server, before: int, patience: float = 5.0) -> None:
         time.sleep(0.05)
 
 
-def serves_a_crowd(stage: str) -> None:
+def serves_a_crowd(stage: str, *flags: str) -> None:
     """150 clients of each port, of which one event tells."""
-    with harness.Server(stage) as server:
+    with harness.Server(stage, *flags) as server:
         with stopped(server):
             socks = [server.connect(port) for port in ("text", "http") for _ in range(150)]
         for sock in socks:
@@ -167,16 +167,17 @@ def serves_a_crowd(stage: str) -> None:
             sock.close()
 
 
-def passes_two_places(stage: str, *flags: str) -> None:
+TWO_PLACES = ("--threads", "2", "--max-connections", "2")
+
+
+def passes_two_places(server: harness.Server) -> None:
     """12 clients, one after the other."""
-    flags = ("--threads", "2", "--max-connections", "2", *flags)
-    with harness.Server(stage, *flags) as server:
-        socks = [server.connect("http") for _ in range(12)]
-        for sock in socks:
-            sock.sendall(HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        for sock in socks:
-            stream_of_answers(sock, 1)
-            sock.close()
+    socks = [server.connect("http") for _ in range(12)]
+    for sock in socks:
+        sock.sendall(HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    for sock in socks:
+        stream_of_answers(sock, 1)
+        sock.close()
 
 
 def closes_a_silent_client(stage: str) -> None:

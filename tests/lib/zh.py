@@ -480,6 +480,34 @@ FINISHED = {
     "A client that reads late gets everything: writing stopped at EAGAIN and went on.":
         "读得晚的客户端收到全部数据：写到 EAGAIN 停下，之后继续。",
     "5,000 requests in one write get 5,000 answers.": "一次写入的 5,000 个请求得到 5,000 个响应。",
+    "An HTTP answer of 1 MB, taken in many pieces, comes to its end; and again on the same "
+    "connection.":
+        "客户端分许多次取走 1 MB 的 HTTP 响应，能收完；同一个连接上再来一次也一样。",
+    "the body is not the request's": "响应体不是请求体",
+    "Who is refused is heard out: 413 comes, and 2 MB that are sent all the same are read, and no "
+    "reason to reset the connection.":
+        "被拒绝的也要听完：返回 413，仍然发来的 2 MB 都读掉，也不因此复位连接。",
+    "413 was expected, then the end; {error} came": "应当是 413，然后结束；来的是 {error}",
+    "{read} of 2000000 bytes were read before it was closed":
+        "2000000 字节只读了 {read} 字节就关闭了",
+    "What has come before SIGTERM, or together with it, is answered: 60,000 bytes for the text "
+    "port, 1,000 requests, and one of which the rest comes later.":
+        "SIGTERM 之前或同时到达的，都得到响应：文本端口的 60,000 字节、1,000 个请求、"
+        "还有一个后半截后来才到的请求。",
+    "The loop sleeps while nothing comes: beside two silent clients, and one that does not read "
+    "what it is owed.":
+        "没有事情时循环一直阻塞：有两个沉默的客户端，还有一个不读取欠它的数据。",
+    "150 clients of each port that connect at once are all accepted: one event stands for many; by "
+    "one loop, and by six.":
+        "每个端口同时连接的 150 个客户端全部被接受：一个事件代表许多个；一个循环是这样，六个也是。",
+    "When it comes back its listeners are exclusive as before.":
+        "它挂回来的监听套接字，照样是独占的。",
+    "a loop that was full did not leave its listeners": "满员的循环没有摘下监听套接字",
+    "{times} of {all} times a listener was added without it":
+        "监听套接字挂上 {all} 次，有 {times} 次没有带它",
+    "{woken} wake-ups in 0.6 s of silence": "沉默的 0.6 秒内醒来 {woken} 次",
+    "Four loops share nothing: each gets 1,000 requests at the same time. ThreadSanitizer looks.":
+        "四个循环什么也不共享：各自同时收到 1,000 个请求。由 ThreadSanitizer 检查。",
     "A request that comes byte by byte is answered, and so is the next one.":
         "逐字节发来的请求得到响应，下一个也一样。",
     "Each loop's listeners hang on its tree with EPOLLEXCLUSIVE; the clients do not.":
@@ -586,8 +614,6 @@ FINISHED = {
         "--rate 262144：在两个端口上，512 KiB 都用时 1.2 到 8 秒，原样返回。",
     "150 clients of each port that connect at once are all accepted and answered.":
         "每个端口 150 个客户端同时连接，都得到接受和应答。",
-    "150 clients of each port that connect at once are all accepted: one event stands for many.":
-        "每个端口 150 个客户端同时连接，都得到接受：一个事件代表许多个。",
     "20 text clients and then one HTTP client send: the HTTP client's answer is made before a "
     "byte of text is read, with --rearm=swap and with --rearm=eager.":
         "20 个文本客户端先发送，然后是一个 HTTP 客户端：先生成 HTTP "
@@ -697,8 +723,8 @@ FINISHED = {
         "--rearm 是什么。",
     "When the last client is gone the loop sleeps: at most one wake-up in two seconds.":
         "最后一个客户端走了，循环就一直阻塞：两秒内最多醒来一次。",
-    "While it is full, and clients wait on both ports, it sleeps.":
-        "满员时，两个端口上都有客户端在等，它也照样阻塞。",
+    "While it is full, and clients wait on both ports, it sleeps: one loop, and six.":
+        "满员时，两个端口上都有客户端在等，它也照样阻塞：一个循环是这样，六个也是。",
     "Who leaves takes its share along: 100 clients have come and gone, and libevent holds what "
     "it held.":
         "走的带走自己的一份：100 个客户端来了又走，libevent 占用的和先前一样。",
@@ -967,9 +993,9 @@ FINISHED = {
         "四个循环同时数数，不共享内存：由 ThreadSanitizer 检查。",
     "n=50000 ended with {tail}": "n=50000 以 {tail} 结束",
     "Who is gone is not looked at again: 6 clients that reset the connection while there is more "
-    "of them to read. Their memory is free: valgrind looks.":
-        "走了的不能再看：6 个客户端在还有数据没读完时复位连接。它们的内存已经释放：由 valgrind "
-        "检查。",
+    "of them to read, and one that the clock ends. Their memory is free: valgrind looks.":
+        "走了的不能再看：6 个客户端在还有数据没读完时复位连接，还有一个因超时关闭。"
+        "它们的内存已经释放：由 valgrind 检查。",
     "What was true stays true: drains, limits, time-outs, four loops (black-box tests).":
         "原来成立的仍然成立：优雅退出、上限、超时、四个循环（黑盒测试）。",
     "What was true of the other routes stays true (black-box tests).":
