@@ -543,7 +543,11 @@ FINISHED = {
     "POST /reverse: {status}, expected 200": "POST /reverse：{status}，应当是 200",
     "GET /reverse: {status}, expected 405": "GET /reverse：{status}，应当是 405",
     "GET /count?n={n}: {status}, expected 200": "GET /count?n={n}：{status}，应当是 200",
-    "GET /count{query}: {status}, expected 400": "GET /count{query}：{status}，应当是 400",
+    "{method} {target}: {status}, expected {wanted}":
+        "{method} {target}：{status}，应当是 {wanted}",
+    "a client that does not read has sent {sent} MiB behind its request":
+        "一个不读的客户端，在请求后面又发了 {sent} MiB",
+    "n=0 ended with {got}": "n=0 以 {got} 结束",
     "with --auth and no credentials: {status}, expected 401":
         "用 --auth 而没有密码：{status}，应当是 401",
     "with --auth and no credentials: {method} gets {status}, expected 401":
