@@ -5,7 +5,7 @@ import time
 
 from tests import harness
 from tests.exercises import counting
-from tests.exercises.clients import ask, connection, lets_go, needs_valgrind, require, stats
+from tests.exercises.clients import ask, connection, lets_go, needs_valgrind, require, reset, stats
 from tests.exercises.kept import OF_EVHTTP, stays
 
 BINARIES = ["evhttp_server"]
@@ -19,6 +19,7 @@ def with_evhttp(conversation, *flags):
 def check_small():
     """GET /count?n=5 answers 1 to 5, a line each, with Transfer-Encoding: chunked."""
     with_evhttp(counting.small)
+    with_evhttp(counting.small, "--no-guard")
 
 
 def check_large():
@@ -106,10 +107,15 @@ def check_leaks():
         for n in (5, 0, 20_000):
             counting.count(client, n)
         client.close()
+        counting.old(server)
         for _ in range(3):
             with server.connect("http") as sock:
                 sock.sendall(counting.LONG)
                 sock.recv(1000)
+        for n in (b"3", b"20000", b"10000000"):
+            sock = server.connect("http")
+            sock.sendall(counting.LONG.replace(b"10000000", n))
+            reset(sock)
         lets_go(server, sockets, patience=20)
         with server.connect("http") as sock:
             sock.sendall(counting.LONG)
@@ -121,6 +127,17 @@ def check_leaks():
         said = re.findall(r"==\d+== (.*(?:lost|Invalid|at 0x|by 0x).*)", server.stderr())
         ours = [line for line in said if "server.cc" in line or "lost" in line or "Invalid" in line]
         require(not said, "; ".join(ours[:3]))
+
+
+def check_old():
+    """An HTTP/1.0 client gets no chunks: the body ends with the connection, even where it asked to
+    keep that."""
+    with_evhttp(counting.old)
+
+
+def check_drained():
+    """In a drain, too, the request behind it in the same packet is answered."""
+    with_evhttp(counting.drained)
 
 
 def check_half_closed():

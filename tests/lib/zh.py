@@ -568,8 +568,8 @@ FINISHED = {
         "kill -USR1 立即打印 --heartbeat 的那一行：`heartbeat: open 3, ... requests 6, ...`。",
     "With --threads 4 it is still one line: only one base of a process can have its signals.":
         "用 --threads 4 时仍是一行：一个进程里只有一个 event_base 能处理信号。",
-    "It works a second and a third time, and the clients notice nothing.":
-        "第二次、第三次也有效，客户端察觉不到。",
+    "It works a second and a third time, each time at once, and the clients notice nothing.":
+        "第二次、第三次也有效，每次都立刻打印，客户端察觉不到。",
     "An idle connection costs at most 230 bytes more than in stage 1: one struct event, not two.":
         "一个空闲连接最多比阶段 1 多占 230 字节：一个 struct event，不是两个。",
     "Each has its own deadline: of two clients the one that asked again is closed later; a "
@@ -599,7 +599,11 @@ FINISHED = {
     "POST /reverse: {status}, expected 200": "POST /reverse：{status}，应当是 200",
     "GET /reverse: {status}, expected 405": "GET /reverse：{status}，应当是 405",
     "GET /count?n={n}: {status}, expected 200": "GET /count?n={n}：{status}，应当是 200",
-    "GET /count{query}: {status}, expected 400": "GET /count{query}：{status}，应当是 400",
+    "{method} {target}: {status}, expected {wanted}":
+        "{method} {target}：{status}，应当是 {wanted}",
+    "a client that does not read has sent {sent} MiB behind its request":
+        "一个不读的客户端，在请求后面又发了 {sent} MiB",
+    "n=0 ended with {got}": "n=0 以 {got} 结束",
     "with --auth and no credentials: {status}, expected 401":
         "用 --auth 而没有密码：{status}，应当是 401",
     "with --auth and no credentials: {method} gets {status}, expected 401":
@@ -710,6 +714,7 @@ FINISHED = {
     "it was closed after {number} bytes": "{number} 字节之后就关闭了",
     "one of four loops closes no silent client": "四个循环中，有一个不关闭沉默的客户端",
     "{lines} lines in two seconds": "两秒里有 {lines} 行",
+    "the line took {seconds} s": "这一行用了 {seconds} 秒",
     "Three clients of one loop at the same time get each its own numbers.":
         "同一个循环的三个客户端同时请求，各自得到自己的那些数。",
     "Three clients at the same time get each its own numbers.":
