@@ -6,8 +6,9 @@
 #include <cstring>
 
 int check(int result, const char* call) {
-  if (result < 0) check_error(errno, call);
-  return result;
+  if (result >= 0) return result;
+  check_error(errno, call);
+  check_failed(call);
 }
 
 void check_error(int error, const char* call) {

@@ -2,7 +2,7 @@
 // The doors for set-up calls: what may not fail while a program starts. Each says which call did,
 // on stderr, and exits 1. Never on the traffic path: there a failure is one client's.
 
-// A call that returns -1 and sets errno. Returns what it returned.
+// A call that returns -1 and sets errno; libevent's may leave it at 0. Returns what it returned.
 int check(int result, const char* call);
 
 // A call that returns the error itself, 0 for none, and leaves errno alone: the pthread family.

@@ -292,6 +292,16 @@ TEST(Check, NamesTheCallAndExits) {
       testing::ExitedWithCode(1), "^some_call: Too many open files\n$");
 }
 
+// event_base_priority_init(base, 256) is one: libevent says -1, and nothing of why.
+TEST(Check, ExitsWithoutAnErrno) {
+  EXPECT_EXIT(
+      {
+        errno = 0;
+        check(-1, "some_call");
+      },
+      testing::ExitedWithCode(1), "^some_call failed\n$");
+}
+
 // pthread_sigmask(3) and its kin return the error, and set no errno.
 TEST(Check, SeesAnErrorThatIsReturned) {
   check_error(0, "call");
