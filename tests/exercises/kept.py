@@ -19,7 +19,8 @@ OF_A_STAGE = {
     "test_time": ("a_silent_client_is_closed_silently", "a_partial_request_gets_408",
                   "between_requests_the_close_is_silent", "text_stalled_is_closed",
                   "the_silent_get_no_last_look", "300_slowloris_clients_are_gone"),
-    "test_survive_refusals": ("it_listens_for_a_second", "the_end_is_told_with_the_last_word"),
+    "test_survive_refusals": ("a_client_that_still_sends_sees_the_status",
+                              "it_listens_for_a_second", "the_end_is_told_with_the_last_word"),
 }
 OF_HTTP = {"test_http_rules": (), "test_http_routes": (), "test_same_bytes": ()}
 OF_EVHTTP = {"test_evhttp_server": (), "test_evhttp_guard": ()}

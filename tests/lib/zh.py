@@ -922,9 +922,12 @@ FINISHED = {
         "哪里有空位，等待的客户端就从哪里进来：六个循环各有一个名额，同时服务六个客户端。",
     "client {number} of {all} waits in front of a full loop, and {free} loops are free":
         "{all} 个客户端中，第 {number} 个在等一个满员的循环，而有 {free} 个循环空着",
-    "What else comes by the clock still comes: --heartbeat 0.1 prints three lines within a "
-    "second, and nobody is connected.":
-        "其他按时间做的事照样做：没有人连接，--heartbeat 0.1 在一秒内也打印三行。",
+    "What else comes by the clock still comes, and neither too early nor at the price of a "
+    "spinning loop: --heartbeat 0.05 prints three lines within a second, one or two wake-ups "
+    "each.":
+        "其他按时间做的事照样做，既不提前，循环也不空转：--heartbeat 0.05 "
+        "在一秒内打印三行，每行一两次唤醒。",
+    "{woken} wake-ups for {beats} beats": "{beats} 次心跳，醒来 {woken} 次",
     "A deadline wakes the loop once or twice, and it sleeps until then: three clients that say "
     "something after 0.2 s, and are closed after 0.5 s of silence, cost at most 40 wake-ups.":
         "一个期限唤醒循环一两次，在那之前循环一直阻塞：三个客户端在 0.2 秒后说话，再沉默 0.5 "
@@ -934,8 +937,8 @@ FINISHED = {
         "远的期限不能变成近的：--idle-timeout 是一个月，或者超出 32 位毫秒数时，循环照样阻塞。",
     "--idle-timeout {seconds}: {woken} wake-ups in 0.6 s of silence":
         "--idle-timeout {seconds}：沉默的 0.6 秒内醒来 {woken} 次",
-    "--heartbeat 0.1 printed {lines} lines in a second":
-        "--heartbeat 0.1 一秒内打印了 {lines} 行",
+    "--heartbeat 0.05 printed {lines} lines in a second":
+        "--heartbeat 0.05 一秒内打印了 {lines} 行",
     "{woken} wake-ups for three time-outs": "三次超时，醒来 {woken} 次",
     "An answer of 1 MB that the client takes in many pieces comes to its end, whatever --rearm "
     "says: who writes on must ask again, too.":
