@@ -7,7 +7,8 @@ import socket
 import time
 
 from tests import harness
-from tests.exercises.clients import HELLO, ask_hello, require, stream_of_answers, traced
+from tests.exercises.clients import (
+    HELLO, ask_hello, require, stream_of_answers, traced, watched_by_valgrind)
 from tests.exercises.kept import stays
 
 STAGE = "03_libevent_raw"
@@ -194,6 +195,14 @@ def check_stop():
             Reports(server).ask()
             status = server.stop(5)
             require(status == 0, f"--threads {threads}: status {status}")
+
+
+def check_freed():
+    """What it needs is freed at the end, and nothing freed is looked at: valgrind looks."""
+    for threads in ("1", "2"):
+        with watched_by_valgrind(STAGE, "--threads", threads) as server:
+            Reports(server).ask()
+            server.signal(signal.SIGTERM)
 
 
 def check_the_rest():

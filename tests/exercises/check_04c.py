@@ -121,15 +121,21 @@ def check_threads():
 
 def check_evhttp():
     """evhttp_server, which has the same routes, says 404 as before, or counts as well: no answer
-    that is not true."""
+    that is not true. With --auth it wants credentials first."""
     with harness.Server("evhttp_server", ports=("http",)) as server:
         client = connection(server)
-        answer, body = ask(client, "GET", "/count?n=3")
-        require(answer.status == 404 or (answer.status == 200 and body == b"1\n2\n3\n"),
-                f"evhttp_server: GET /count?n=3 gets {answer.status}, {body[:40]!r}")
-        head, _ = ask(client, "HEAD", "/count?n=3")
-        require(head.status == answer.status,
-                f"evhttp_server: HEAD /count?n=3 gets {head.status}, and GET {answer.status}")
+        for path in ("/count?n=3", "/%63ount?n=3"):
+            answer, body = ask(client, "GET", path)
+            require(answer.status == 404 or (answer.status == 200 and body == b"1\n2\n3\n"),
+                    f"evhttp_server: GET {path} gets {answer.status}, {body[:40]!r}")
+            head, _ = ask(client, "HEAD", path)
+            require(head.status == answer.status,
+                    f"evhttp_server: HEAD {path} gets {head.status}, and GET {answer.status}")
+        client.close()
+    with harness.Server("evhttp_server", "--auth", "a:b", ports=("http",)) as server:
+        client = connection(server)
+        answer, _ = ask(client, "GET", "/count?n=3")
+        require(answer.status == 401, f"--auth, and evhttp_server says {answer.status}")
         client.close()
 
 

@@ -212,13 +212,14 @@ def needs_valgrind() -> None:
 
 @contextlib.contextmanager
 def watched_by_valgrind(stage: str, *flags: str):
-    """A server that is to end in the block, and looks at no memory that is free."""
+    """A server that is to end in the block, looks at no memory that is free, and frees its own."""
     needs_valgrind()
-    with harness.Server(stage, *flags, wrapper=("valgrind", "-q"), start_timeout=60) as server:
+    valgrind = ("valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite")
+    with harness.Server(stage, *flags, wrapper=valgrind, start_timeout=60) as server:
         yield server
         server.wait(30)
-        said = re.search(r"==\d+== (Invalid.*|.*uninitialised.*)\n==\d+== +at \w+: (.*)",
-                         server.stderr())
+        said = re.search(r"==\d+== (Invalid.*|.*uninitialised.*|.* definitely lost).*\n"
+                         r"==\d+== +at \w+: (.*)", server.stderr())
         require(not said, f"valgrind says: {said and said[1]}, {said and said[2]}")
 
 

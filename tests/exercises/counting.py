@@ -243,6 +243,7 @@ def old(server: harness.Server) -> None:
         head, _, body = got.partition(b"\r\n\r\n")
         require(b" 200 " in head[:20] and body == body_of(n), f"{got[:300]!r} came")
         require(b"chunked" not in head.lower(), "chunks for an HTTP/1.0 client")
+        require(b"content-length" not in head.lower(), "a Content-Length, and lines behind it")
 
 
 def in_order(server: harness.Server) -> None:

@@ -666,10 +666,11 @@ FINISHED = {
     "SIGTERM still drains after it, with status 0: one loop, and four.":
         "此后 SIGTERM 照样优雅退出，状态为 0：一个循环和四个循环都一样。",
     "Slow is slow, and neither more nor much less than it says: with --rate 8, 24 bytes take more "
-    "than a second and a half, 55 with --rate 11 more than 3.4 seconds, and 57 with --rate 19 "
-    "between 2.2 and 4.6.":
+    "than a second and a half, 55 with --rate 11 more than 3.4 seconds, 57 with --rate 19 between "
+    "2.2 and 4.6, and 116 with --rate 29 between 3.2 and 5.2.":
         "慢就是慢，不会超过所说的，也不会少很多：用 --rate 8 时，24 字节要一秒半以上；用 --rate 11 "
-        "时，55 字节要 3.4 秒以上；用 --rate 19 时，57 字节要 2.2 到 4.6 秒。",
+        "时，55 字节要 3.4 秒以上；用 --rate 19 时，57 字节要 2.2 到 4.6 秒；用 --rate 29 时，116 "
+        "字节要 3.2 到 5.2 秒。",
     "The bytes of a second are read throughout the second, not all at its beginning: 192 KiB "
     "take at least half a second, from the first moment on, and after a rest.":
         "一秒的字节在整个一秒里读取，不是一开始就读完：192 KiB 至少要半秒，从第一刻起就这样，"
@@ -681,8 +682,9 @@ FINISHED = {
         "malloc，在里面不能打印，也不能分配内存。也不能由另一个线程打印：它不知道循环怎么样。",
     "The next request waits until the last chunk is out; with Connection: close, closing does.":
         "最后一块发出之前，下一个请求要等待；有 Connection: close 时，关闭要等待。",
-    "The sum over three loops is what strace counts, for both ports, the listeners and all.":
-        "三个循环的总数和 strace 数到的一致，两个端口、监听套接字全都算上。",
+    "The sum over three loops is what strace counts, for both ports, the listeners and all, "
+    "whatever --rearm says.":
+        "不论 --rearm 是什么，三个循环的总数都和 strace 数到的一致，两个端口、监听套接字全都算上。",
     "What belongs to an answer is freed once, when it ends, its client leaves, or a second "
     "SIGTERM ends the server: valgrind looks.":
         "响应结束、客户端离开、或者第二个 SIGTERM 结束服务器时，属于这个响应的东西释放一次，"
@@ -691,8 +693,13 @@ FINISHED = {
     "not read is let go.":
         "客户端只要一直在读，响应就可以比 --idle-timeout 更久；不读的，则会断开。",
     "evhttp_server, which has the same routes, says 404 as before, or counts as well: no answer "
-    "that is not true.":
-        "evhttp_server 用的也是这些路由：它仍然响应 404，或者同样数出来，不会给出错误的响应。",
+    "that is not true. With --auth it wants credentials first.":
+        "evhttp_server 用的也是这些路由：它仍然响应 404，或者同样数出来，不会给出错误的响应。有 --auth "
+        "时，先要身份凭证。",
+    "--auth, and evhttp_server says {status}": "有 --auth，evhttp_server 的响应是 {status}",
+    "What it needs is freed at the end, and nothing freed is looked at: valgrind looks.":
+        "用到的东西最后都释放，释放了的不再访问：由 valgrind 检查。",
+    "a Content-Length, and lines behind it": "有 Content-Length，后面却还有行",
     "Text that never pauses keeps out nobody else: a new HTTP client is accepted and read, and who "
     "is silent for longer than --idle-timeout is closed, before half of what 20 text clients have "
     "sent is read.":
@@ -749,15 +756,16 @@ FINISHED = {
     "What the limit needs is there as long as its clients are, and nothing freed is looked at: "
     "valgrind looks.":
         "客户端还在，限速用到的东西就在，不会访问已经释放的内存：由 valgrind 检查。",
-    "A server that is told to stop still reads what its client had sent, at that rate: 30,000 "
-    "bytes of a client at 20,000 per second come back, then FIN.":
-        "服务器要停止时，仍然按这个速率读完客户端已经发送的数据：每秒 20,000 字节的客户端发送 "
-        "30,000 字节，全部返回，然后是 FIN。",
+    "A server that is told to stop still reads what its clients had sent, at that rate: of one "
+    "that it has, and of one that waited for a place, 30,000 bytes at 20,000 per second come back, "
+    "then FIN.":
+        "服务器要停止时，仍然按这个速率读完客户端已经发送的数据：已经接受的一个客户端，"
+        "和等待空位的一个，各以每秒 20,000 字节发送 30,000 字节，全部返回，然后是 FIN。",
     "SIGTERM, and {got} of {all} bytes came back": "SIGTERM 之后，{all} 字节返回了 {got} 字节",
     "SIGTERM, and 1.5 seconds' bytes came back within {seconds} s":
         "SIGTERM 之后，1.5 秒的字节在 {seconds} 秒内就返回了",
-    "{seconds} s for 57 bytes: those are not 19 per second":
-        "57 字节用了 {seconds} 秒：这不是每秒 19 字节",
+    "{seconds} s for {size} bytes with --rate {rate}":
+        "用 --rate {rate} 时，{size} 字节用了 {seconds} 秒",
     "one of four clients took {seconds} s": "四个客户端中，有一个用了 {seconds} 秒",
     "--rate 1000000000: {seconds} s for {size} bytes":
         "--rate 1000000000：{size} 字节用了 {seconds} 秒",
@@ -843,10 +851,10 @@ FINISHED = {
     "three clients at once: n={n} got {got} bytes": "三个客户端同时：n={n} 收到 {got} 字节",
     "--idle-timeout, and closed after {got} bytes, though the client read all the time":
         "有 --idle-timeout 时，客户端一直在读，却在 {got} 字节后关闭",
-    "evhttp_server: GET /count?n=3 gets {status}, {got}":
-        "evhttp_server：GET /count?n=3 得到 {status}，{got}",
-    "evhttp_server: HEAD /count?n=3 gets {status}, and GET {other}":
-        "evhttp_server：HEAD /count?n=3 得到 {status}，GET 却得到 {other}",
+    "evhttp_server: GET {path} gets {status}, {got}":
+        "evhttp_server：GET {path} 得到 {status}，{got}",
+    "evhttp_server: HEAD {path} gets {status}, and GET {other}":
+        "evhttp_server：HEAD {path} 得到 {status}，GET 却得到 {other}",
     "not two answers": "不是两个响应",
     "with Connection: close, n=300000 ended after {got} bytes":
         "有 Connection: close 时，n=300000 在 {got} 字节后就结束了",
@@ -987,8 +995,6 @@ FINISHED = {
     "While the server drains it says so, too, and goes on draining; so it does where the first of "
     "two loops has drained.":
         "优雅退出期间也打印，然后继续退出；两个循环中第一个已经结束时，也继续退出。",
-    "{seconds} s for {all} bytes: those are more than {rate} per second":
-        "{all} 字节用了 {seconds} 秒：每秒超过了 {rate} 字节",
     "A client that ends its side behind the request gets all of n=1000000.":
         "客户端发完请求就关闭了自己这一端，仍然收到 n=1000000 的全部内容。",
     "With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends.":
