@@ -143,6 +143,7 @@ TEST_F(Parser, Host) {
       {host("Host: [1]"), "400"},
       {host("Host: [1:2:3:4:5:6:7:8:9]"), "400"},
       {host("Host: [::1.2.3]"), "400"},
+      {host("Host: [" + std::string(46, '1') + "]"), "400"},
       {host("Host: [v.a]"), "400"},
       {host("Host: [vg.a]"), "400"},
       {host("Host: [v1]"), "400"},
