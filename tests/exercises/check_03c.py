@@ -1,6 +1,8 @@
 """One timer for all connections in stage 3."""
 
+import json
 import signal
+import socket
 import time
 
 from tests import harness
@@ -8,9 +10,11 @@ from tests.exercises.clients import (
     ONE_IN_EACH_LOOP, CannotLook, Unmet, ask_hello, closes_a_silent_client, connection,
     four_clients, lets_go, lets_in_the_starved, receive, require, stats, stopped)
 from tests.exercises.kept import stays
+from tests.lib import wire
 
 STAGE, MODEL = "03_libevent_raw", "01_plain_epoll"
 BINARIES = [STAGE, MODEL]
+STATS = wire.request("GET", "/stats")
 CROWD = 1500  # twice that many descriptors are open in this process and the server
 
 
@@ -153,6 +157,47 @@ def check_linger():
             time.sleep(0.2)
             require(server.sockets() > before, "closed at once")
             lets_go(server, before, patience=2.5)
+
+
+def check_late_reader():
+    """Who reads late what it is owed has all its time from then on: with --idle-timeout 3 it is
+    closed three seconds after that, although the loop has slept meanwhile."""
+    with harness.Server(STAGE, "--idle-timeout", "3") as server, socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        sock.settimeout(5)
+        sock.connect((server.host, server.text_port))
+        sent = send_until_owed(server, sock)
+        time.sleep(1.5)
+        got = len(receive(sock, sent))
+        require(got == sent, f"closed after {got} bytes")
+        began = time.monotonic()
+        require(sock.recv(1) == b"", "the server said something")
+        passed = time.monotonic() - began
+        require(passed > 2.2, f"closed {passed:.2f} s after it had read")
+
+
+def send_until_owed(server: harness.Server, sock: socket.socket) -> int:
+    """How much it was, when the server has read all of it and could not send all of it back: no
+    more than it sends at once. /stats tells, which counts its own bytes, too."""
+    sent = asked = answered = 0
+    with server.connect("http") as other:
+        while True:
+            sock.sendall(bytes(8192))
+            sent += 8192
+            owes = 0  # so many looks in a row: by then it would have gone, were there to be room
+            while owes < 20:
+                other.sendall(STATS)
+                asked += len(STATS)
+                answer = other.recv(1000)
+                seen = json.loads(answer.partition(b"\r\n\r\n")[2])
+                if seen["bytes_out"] - answered >= sent:
+                    break
+                owes = owes + 1 if seen["bytes_in"] - asked == sent else 0
+                answered += len(answer)
+                time.sleep(0.02 if owes > 3 else 0)  # an acknowledgement may take 200 ms
+            else:
+                return sent
+            answered += len(answer)
 
 
 def check_grace():

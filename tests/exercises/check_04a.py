@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import functools
+import socket
 import threading
 import time
 
@@ -182,20 +183,23 @@ def check_drain():
     that it has, and of one that waited for a place, 30,000 bytes at 20,000 per second come back,
     then FIN."""
     data = noise(30_000)
-    with harness.Server(STAGE, "--rate", "20000", "--max-connections", "1") as server:
+
+    def read(sock: socket.socket, got: bytes, began: float) -> None:
+        got += to_the_end(sock, "SIGTERM, and a text client held back")
+        took = time.monotonic() - began
+        require(got == data, f"SIGTERM, and {len(got)} of {len(data)} bytes came back")
+        require(took > 0.7, f"SIGTERM, and 1.5 seconds' bytes came back within {took:.2f} s")
+
+    with harness.Server(STAGE, "--rate", "20000", "--max-connections", "1") as server, \
+            concurrent.futures.ThreadPoolExecutor() as pool:
         with server.connect("text") as first, server.connect("text") as second:
             began = time.monotonic()
             first.sendall(data)
             got = receive(first, 1)
             second.sendall(data)
             server.signal()
-            for sock in (first, second):
-                got += to_the_end(sock, "SIGTERM, and a text client held back")
-                took = time.monotonic() - began
-                require(got == data, f"SIGTERM, and {len(got)} of {len(data)} bytes came back")
-                require(took > 0.7, f"SIGTERM, and 1.5 seconds' bytes came back within "
-                        f"{took:.2f} s")
-                got, began = b"", time.monotonic()
+            now = time.monotonic()
+            list(pool.map(read, (first, second), (got, b""), (began, now)))
         status = server.wait(5)
         require(status == 0, f"status {status}")
 

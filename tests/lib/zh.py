@@ -1022,6 +1022,15 @@ FINISHED = {
     "{test} passes without your change: {command}":
         "不加你的改动，{test} 能通过：{command}",
     "pytest says: {text}": "pytest 报告：{text}",
+    "Who has a connection is served, too, where no descriptor is left for who waits: text that "
+    "comes in the same batch as another client is answered, and that one as soon as there is room.":
+        "等待的客户端得不到描述符时，已经连上的照样得到服务：和另一个客户端在同一批里到来的文本有响应；"
+        "一有空位，那个客户端也能进来。",
+    "Who reads late what it is owed has all its time from then on: with --idle-timeout 3 it is "
+    "closed three seconds after that, although the loop has slept meanwhile.":
+        "很晚才读走欠它的数据的客户端，从那时起重新计时：用 --idle-timeout 3 "
+        "时，再过三秒才关闭，尽管循环其间一直阻塞。",
+    "closed {seconds} s after it had read": "读完后 {seconds} 秒就关闭了",
     "ok": "通过",
     "missing": "还缺",
     "exercise {id}: {count} to go": "练习 {id}：还差 {count} 项",

@@ -232,19 +232,22 @@ class Judge:
                 raise Trouble(f"the unit tests fail without a mutant: {failed}")
             self.unit_limits[kind] = SPARE + FACTOR * (time.monotonic() - began)
 
-    def blackbox_tests(self, mutant: mutate.Mutant) -> tuple[str, list[reach.Test]]:
-        """The stage to run, and its tests, the likeliest to notice first."""
+    def blackbox_tests(self, mutant: mutate.Mutant) -> dict[str, list[reach.Test]]:
+        """The stages to run, and the tests of each, the likeliest to notice first. What is common
+        to all is run at one; stage 4 has a file of stage 3."""
         if self.quick:
-            return STAGE, [reach.Test(name, STAGE, 15.0) for name in QUICK_TESTS]
+            return {STAGE: [reach.Test(name, STAGE, 15.0) for name in QUICK_TESTS]}
         text = (harness.ROOT / mutant.file).read_text(encoding="utf-8")
         found = [test for test in self.reached.of(
             mutant.file, mutant.line if mutant.inside else None, text) if test.exists(BLACKBOX)]
         stages = {test.stage for test in found if test.stage}
         own = next((s for s in harness.STAGES if mutant.file.startswith(s[:3])), STAGE)
-        stage = own if own in stages else min(stages, default=own)
+        first = own if own in stages else min(stages, default=own)
+        others = stages - {first} if not mutant.file.startswith("common/") else set()
         before = self.killers[mutant.function]
-        chosen = [test for test in found if test.stage in (stage, "")]
-        return stage, sorted(chosen, key=lambda t: (-before[t.name], t.seconds))
+        return {stage: sorted((test for test in found if test.stage in (stage, "")),
+                              key=lambda t: (-before[t.name], t.seconds))
+                for stage in (first, *sorted(others))}
 
     def judge(self, mutant: mutate.Mutant, tree: Tree) -> Result:
         began = time.monotonic()
@@ -260,12 +263,12 @@ class Judge:
                     return result("uncompilable", "", [])
                 if failed := tree.unit(kind, self.unit_limits[kind]):
                     return result("killed", failed, unit_files(failed))
-        stage, chosen = self.blackbox_tests(mutant)
-        if not tree.build(PLAIN, f"build/{stage}" if self.quick else "all"):
+        stages = self.blackbox_tests(mutant)
+        if not tree.build(PLAIN, f"build/{STAGE}" if self.quick else "all"):
             return result("uncompilable", "", [])
         tests = unit_files() if mutant.file.startswith("common/") else []
-        tests += blackbox_files(test.name for test in chosen)
-        for some in batches(chosen):
+        tests += blackbox_files({test.name for chosen in stages.values() for test in chosen})
+        for stage, some in ((stage, some) for stage in stages for some in batches(stages[stage])):
             if failed := tree.blackbox([test.name for test in some], stage,
                                        sum(test.seconds for test in some)):
                 self.killers[mutant.function][failed] += 1
