@@ -59,7 +59,9 @@ def check_answer():
             time.sleep(0.2)
             head = b""
             while not head.endswith(b"\r\n\r\n"):
-                head += receive(sock, 1)
+                byte = receive(sock, 1)
+                require(byte, f"closed after {len(head)} bytes")
+                head += byte
             got = b"".join(receive(sock, 10_000) for _ in range(100))
             require(got == data, "the body is not the request's")
 

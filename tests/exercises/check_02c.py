@@ -154,7 +154,7 @@ def check_asleep():
 
 
 def asks_the_last_loop(server: harness.Server) -> None:
-    """The number, after three of four loops have ended in a drain."""
+    """The number, after at least two of four loops have ended in a drain."""
     with four_clients(server) as clients:
         for client in clients:
             for _ in range(10):

@@ -1,5 +1,6 @@
 """SIGUSR1 makes the server say how it is."""
 
+import contextlib
 import pathlib
 import re
 import signal
@@ -200,7 +201,10 @@ def check_stop():
 def check_freed():
     """What it needs is freed at the end, and nothing freed is looked at: valgrind looks."""
     for threads in ("1", "2"):
-        with watched_by_valgrind(STAGE, "--threads", threads) as server:
+        one_each = ("--threads", threads, "--max-connections", threads)
+        with watched_by_valgrind(STAGE, *one_each) as server, contextlib.ExitStack() as stack:
+            for _ in range(int(threads)):  # valgrind catches each signal: it does not tell who runs
+                ask_hello(stack.enter_context(server.connect("http")))
             Reports(server).ask()
             server.signal(signal.SIGTERM)
 

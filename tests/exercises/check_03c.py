@@ -80,13 +80,15 @@ def check_text():
 
 
 def check_heart():
-    """--heartbeat beats as before: 0.4 makes four to six lines in two seconds."""
+    """--heartbeat beats as before: 0.4 makes about five lines in two seconds."""
     with harness.Server(STAGE, "--heartbeat", "0.4") as server, server.connect("http") as sock:
         ask_hello(sock)
         server.process.stdout.read()
+        began = time.monotonic()
         time.sleep(2)
         lines = (server.process.stdout.read() or b"").count(b"heartbeat: ")
-        require(4 <= lines <= 6, f"{lines} lines in two seconds")
+        took = time.monotonic() - began
+        require(3 <= lines <= took / 0.4 + 1, f"{lines} lines in {took:.1f} seconds")
 
 
 def check_order():
@@ -160,9 +162,9 @@ def check_linger():
 
 
 def check_late_reader():
-    """Who reads late what it is owed has all its time from then on: with --idle-timeout 3 it is
-    closed three seconds after that, although the loop has slept meanwhile."""
-    with harness.Server(STAGE, "--idle-timeout", "3") as server, socket.socket() as sock:
+    """Who reads late what it is owed has all its time from then on: with --idle-timeout 4 it is
+    closed four seconds after that, although the loop has slept meanwhile."""
+    with harness.Server(STAGE, "--idle-timeout", "4") as server, socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         sock.settimeout(5)
         sock.connect((server.host, server.text_port))
@@ -173,7 +175,7 @@ def check_late_reader():
         began = time.monotonic()
         require(sock.recv(1) == b"", "the server said something")
         passed = time.monotonic() - began
-        require(passed > 2.2, f"closed {passed:.2f} s after it had read")
+        require(passed > 3.2, f"closed {passed:.2f} s after it had read")
 
 
 def send_until_owed(server: harness.Server, sock: socket.socket) -> int:
@@ -186,6 +188,7 @@ def send_until_owed(server: harness.Server, sock: socket.socket) -> int:
             sent += 8192
             owes = 0  # so many looks in a row: by then it would have gone, were there to be room
             while owes < 20:
+                require(asked < 1 << 20, f"closed after {sent} bytes")
                 other.sendall(STATS)
                 asked += len(STATS)
                 answer = other.recv(1000)

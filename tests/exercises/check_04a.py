@@ -8,8 +8,8 @@ import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, Unmet, ask, ask_hello, connection, looks_at_nothing_freed, noise, receive, require,
-    send_until_full, stats, stream_of_answers, through, to_the_end)
+    HELLO, ONE_IN_EACH_LOOP, Unmet, ask, ask_hello, connection, looks_at_nothing_freed, noise,
+    receive, require, send_until_full, stats, stream_of_answers, through, to_the_end)
 from tests.exercises.kept import stays
 
 PORTS = ("text", "http")
@@ -67,9 +67,8 @@ def check_each():
         with harness.Server(STAGE, "--rate", str(RATE), *flags) as server:
             return seconds_for(server, *PORTS, *PORTS)
 
-    one_each = ("--threads", "4", "--max-connections", "4")  # a client in each loop
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        for took in pool.map(seconds, ((), one_each)):
+        for took in pool.map(seconds, ((), ONE_IN_EACH_LOOP)):
             require(max(took) < 6,
                     f"{max(took):.2f} s for four; sharing one bucket takes over 7 s")
             require(min(took) > 1.2, f"one of four clients took {min(took):.2f} s")

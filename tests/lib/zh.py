@@ -695,7 +695,7 @@ FINISHED = {
     "evhttp_server, which has the same routes, says 404 as before, or counts as well: no answer "
     "that is not true. With --auth it wants credentials first.":
         "evhttp_server 用的也是这些路由：它仍然响应 404，或者同样数出来，不会给出错误的响应。有 --auth "
-        "时，先要身份凭证。",
+        "时，先要凭据。",
     "--auth, and evhttp_server says {status}": "有 --auth，evhttp_server 的响应是 {status}",
     "What it needs is freed at the end, and nothing freed is looked at: valgrind looks.":
         "用到的东西最后都释放，释放了的不再访问：由 valgrind 检查。",
@@ -716,11 +716,11 @@ FINISHED = {
     "served for two seconds, and closed when it is silent.":
         "文本往来时重新计时：用 --idle-timeout 1 时，每 0.4 秒发送一个字节的客户端能用两秒以上，"
         "沉默之后才关闭。",
-    "--heartbeat beats as before: 0.4 makes four to six lines in two seconds.":
-        "--heartbeat 照旧打印：0.4 在两秒里打印四到六行。",
+    "--heartbeat beats as before: 0.4 makes about five lines in two seconds.":
+        "--heartbeat 照旧打印：0.4 在两秒里打印五行左右。",
     "it was closed after {number} bytes": "{number} 字节之后就关闭了",
     "one of four loops closes no silent client": "四个循环中，有一个不关闭沉默的客户端",
-    "{lines} lines in two seconds": "两秒里有 {lines} 行",
+    "{lines} lines in {took} seconds": "{took} 秒里有 {lines} 行",
     "the line took {seconds} s": "这一行用了 {seconds} 秒",
     "Three clients of one loop at the same time get each its own numbers.":
         "同一个循环的三个客户端同时请求，各自得到自己的那些数。",
@@ -1019,17 +1019,19 @@ FINISHED = {
     "What was true stays true: other routes, drains, limits, time-outs, four loops (black-box "
     "tests).":
         "原来成立的仍然成立：其他路由、优雅退出、上限、超时、四个循环（黑盒测试）。",
-    "{test} passes without your change: {command}":
-        "不加你的改动，{test} 能通过：{command}",
+    "{test} should pass as it did before: {command}":
+        "{test} 应当和原来一样能通过：{command}",
+    "ThreadSanitizer does not run here: see notes/machine.md":
+        "ThreadSanitizer 在这里运行不了：见 notes/machine.md",
     "pytest says: {text}": "pytest 报告：{text}",
     "Who has a connection is served, too, where no descriptor is left for who waits: text that "
     "comes in the same batch as another client is answered, and that one as soon as there is room.":
         "等待的客户端得不到描述符时，已经连上的照样得到服务：和另一个客户端在同一批里到来的文本有响应；"
         "一有空位，那个客户端也能进来。",
-    "Who reads late what it is owed has all its time from then on: with --idle-timeout 3 it is "
-    "closed three seconds after that, although the loop has slept meanwhile.":
-        "很晚才读走欠它的数据的客户端，从那时起重新计时：用 --idle-timeout 3 "
-        "时，再过三秒才关闭，尽管循环其间一直阻塞。",
+    "Who reads late what it is owed has all its time from then on: with --idle-timeout 4 it is "
+    "closed four seconds after that, although the loop has slept meanwhile.":
+        "很晚才读走欠它的数据的客户端，从那时起重新计时：用 --idle-timeout 4 "
+        "时，再过四秒才关闭，尽管循环其间一直阻塞。",
     "closed {seconds} s after it had read": "读完后 {seconds} 秒就关闭了",
     "ok": "通过",
     "missing": "还缺",
