@@ -102,17 +102,12 @@ def test_memory(launch, name):
     server = launch(name, "--count-memory")
     wire.stats(server)
     before = wire.stats(server)["libevent_bytes"]
-    clients = [wire.connect(server) for _ in range(50)]
-    while wire.stats(server)["connections_open"] < 51:
-        time.sleep(0.01)
-    during = wire.stats(server)
-    # The connection of the answer before may not be gone yet.
-    counted = during["connections_open"]
-    assert during["libevent_bytes_per_connection"] == during["libevent_bytes"] // counted
-    if name != "03_libevent_raw":  # its events are embedded: libevent allocates tables only
-        assert during["libevent_bytes"] > before + 50 * 200
-    for client in clients:
-        client.close()
+    with crowd(server, 50) as during:
+        # The connection of the answer before may not be gone yet.
+        counted = during["connections_open"]
+        assert during["libevent_bytes_per_connection"] == during["libevent_bytes"] // counted
+        if name != "03_libevent_raw":  # its events are embedded: libevent allocates tables only
+            assert during["libevent_bytes"] > before + 50 * 200
     # Again but for the connections that asked, which cost more than those that said nothing.
     eventually(lambda: wire.stats(server)["libevent_bytes"] < before + 50 * 100, what="all freed")
 
