@@ -6,6 +6,7 @@ What evhttp does otherwise than the shared parser is not tested here; notes/05_e
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from tests import harness
 from tests.blackbox.conftest import comes_to_rest, eventually
-from tests.lib import wire
+from tests.lib import strace, wire
 
 NAME = "evhttp_server"
 
@@ -199,6 +200,29 @@ def test_who_waits_in_the_accept_queue_is_answered(evhttp):
         client.close()
     holder.close()
     assert server.wait() == 0
+
+
+@pytest.mark.usefixtures("without_sanitizers", "tracing")
+def test_who_comes_while_the_accept_queue_is_emptied(evhttp, tmp_path):
+    """Fails where the server's books wait until the queue is empty: who was accepted in one round
+    is answered and freed in the next. strace holds up each look into the queue, so that there is a
+    next one."""
+    log = tmp_path / "poll"
+    server = evhttp(wrapper=strace.command(
+        log, "?poll,?ppoll", "-f", "-e", "inject=?poll,?ppoll:delay_enter=300ms"))
+    with contextlib.ExitStack() as stack:
+        clients = []
+        server.signal()
+        for _ in range(40):
+            clients.append(stack.enter_context(wire.connect(server)))
+            clients[-1].send(wire.request("GET", "/hello", "Connection: close"))
+            time.sleep(0.05)
+        for client in clients:
+            answer = client.read_response()
+            assert answer.body == b"hello, world\n" and answer.closes
+            client.expect_eof()
+    assert server.wait() == 0
+    assert len(log.read_text(encoding="ascii").splitlines()) > 5
 
 
 def test_grace_ends_a_drain(evhttp):

@@ -131,6 +131,18 @@ def test_memory_is_counted_to_the_byte(launch, name):
     assert levels[1] == levels[2]  # by then the tables have grown
 
 
+@pytest.mark.usefixtures("without_sanitizers")
+@pytest.mark.parametrize("name", LIBEVENT[1:])  # 03 embeds its events: it has none to free
+def test_memory_that_is_counted_is_given_back(launch, name):
+    """Fails where a block is counted as released, and stays."""
+    server = launch(name, "--count-memory")
+    sizes = []
+    for _ in range(3):
+        load.hello_times(server, 500)
+        sizes.append(server.resident())
+    assert sizes[2] - sizes[1] < 500 * 200
+
+
 @pytest.mark.parametrize("name", LIBEVENT)
 def test_memory_is_shown_where_it_is_counted(launch, name):
     """Fails where /stats says that libevent holds nothing, because nobody has counted."""
