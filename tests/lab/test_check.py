@@ -26,6 +26,12 @@ STAGE = harness.STAGES[0]
 needs_strace = pytest.mark.skipif(bool(harness.why_no_tracing()), reason=harness.why_no_tracing())
 
 
+@pytest.fixture(autouse=True)
+def fixture_deadline(monkeypatch):
+    """Who is impatient for an answer is not for a whole conversation: others compute here too."""
+    monkeypatch.setattr(check, "DEADLINE", check.DEADLINE / IMPATIENT)
+
+
 @pytest.fixture(name="notes")
 def fixture_notes(tmp_path, monkeypatch):
     """A folder in which a broken server may write."""
