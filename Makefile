@@ -23,9 +23,10 @@ WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(WERROR),-Werr
 # With sanitizers -O1, as their manuals say: -O2 compiles half as long again, and runs no faster.
 CXXFLAGS  ?= $(if $(SAN),-O1,-O2) -g
 # Without vptr: that check wants a pipe, and calls an object wrong where no descriptor is left.
+# _GLIBCXX_ASSERTIONS: an index beyond a string_view's end may still be inside its block.
 ALL_FLAGS := -std=c++20 $(WARNINGS) $(CXXFLAGS) -pthread -I. -I$(OBJ)/gen \
              $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize=vptr -fno-sanitize-recover=all \
-               -fno-omit-frame-pointer)
+               -D_GLIBCXX_ASSERTIONS -fno-omit-frame-pointer)
 # Asked for when first used, and once: `make deps` may have to install pkg-config first.
 once         = $(eval $(1) := $(shell $(2)))$($(1))
 EVENT_CFLAGS = $(call once,EVENT_CFLAGS,pkg-config --cflags libevent_core)

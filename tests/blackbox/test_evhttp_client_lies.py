@@ -50,7 +50,7 @@ OURS = {
     "status 2xx": (b"HTTP/1.1 2xx OK\r\nContent-Length: 2\r\n\r\nok", 8, b""),
     "status -200": (b"HTTP/1.1 -200 OK\r\nContent-Length: 2\r\n\r\nok", 8, b""),
     "nonsense": (b"nonsense\r\n\r\n", 8, b""),
-    "a status line cut": (b"HTTP/1.\n\r\n\r\n", 8, b""),
+    "a status line cut": (b"HTTP/1.1\r\n\r\n", 8, b""),
     "another version": (b"HTTP/3.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 8, b""),
     "version 1.x": (b"HTTP/1.x 200 OK\r\nContent-Length: 2\r\n\r\nok", 8, b""),
     "a malformed chunk": (CHUNKED + b"2\r\nok\r\nx\r\n", 56, b"ok"),
