@@ -113,7 +113,7 @@ def check_threads():
     """With four loops that count at the same time no memory is shared: ThreadSanitizer looks."""
     with four_loops(harness.STAGES[0]) as clients:
         for client in clients:
-            client.send(counting.LONG.replace(b"10000000", b"50000"))
+            client.send(counting.get(50_000))
         for client in clients:
             got = client.read_until(b"\r\n0\r\n\r\n")
             require(got.endswith(b"\n50000\n\r\n0\r\n\r\n"), f"n=50000 ended with {got[-20:]!r}")

@@ -211,16 +211,19 @@ def needs_valgrind() -> None:
 
 
 @contextlib.contextmanager
-def watched_by_valgrind(stage: str, *flags: str):
+def watched_by_valgrind(stage: str, *flags: str, ports: tuple[str, ...] = ("text", "http")):
     """A server that is to end in the block, looks at no memory that is free, and frees its own."""
     needs_valgrind()
     valgrind = ("valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite")
-    with harness.Server(stage, *flags, wrapper=valgrind, start_timeout=60) as server:
+    with harness.Server(stage, *flags, ports=ports, wrapper=valgrind, start_timeout=60) as server:
         yield server
         server.wait(30)
         said = re.search(r"==\d+== (Invalid.*|.*uninitialised.*|.* definitely lost).*\n"
-                         r"==\d+== +at \w+: (.*)", server.stderr())
-        require(not said, f"valgrind says: {said and said[1]}, {said and said[2]}")
+                         r"((?:==\d+== +(?:at|by) .*\n)*)", server.stderr())
+        if said:
+            frames = re.findall(r": (.*)", said[2])
+            ours = next((frame for frame in frames if ".cc:" in frame), frames[0])
+            raise Unmet(f"valgrind says: {said[1]}, {ours}")
 
 
 def looks_at_nothing_freed(stage: str, conversation, *flags: str) -> None:

@@ -13,7 +13,12 @@ from tests.exercises.clients import (
     stopped, to_the_end)
 from tests.lib import wire
 
-LONG = b"GET /count?n=10000000 HTTP/1.1\r\nHost: a\r\n\r\n"
+
+def get(n: int) -> bytes:
+    return b"GET /count?n=%d HTTP/1.1\r\nHost: a\r\n\r\n" % n
+
+
+LONG = get(10_000_000)
 
 
 def closing(request: bytes) -> bytes:
@@ -73,7 +78,7 @@ def any_number(server: harness.Server) -> None:
     last one, of which one more is 0."""
     for n in (5_000_000_000, (1 << 32) + 1, (1 << 63) + 1, (1 << 64) - 1):
         with server.connect("http") as sock:
-            sock.sendall(LONG.replace(b"10000000", str(n).encode()))
+            sock.sendall(get(n))
             sock.settimeout(5)
             got = receive(sock, 2000)
             require(b" 200 " in got[:20] and b"\n100\n" in got, f"n={n}: {got[:40]!r} came")
@@ -150,7 +155,7 @@ def together(server: harness.Server) -> None:
         clients = [wire.Client(stack.enter_context(server.connect("http"))) for _ in numbers]
         with stopped(server):
             for client, n in zip(clients, numbers):
-                client.send(LONG.replace(b"10000000", str(n).encode()))
+                client.send(get(n))
         for client, n in zip(clients, numbers):
             answer = client.read_until(b"\r\n0\r\n\r\n")
             body, _ = dechunked(answer.partition(b"\r\n\r\n")[2])
@@ -197,7 +202,7 @@ def left_alone(server: harness.Server) -> None:
 def completed(server: harness.Server) -> None:
     """A server that is told to stop says all that it has begun to say."""
     with server.connect("http") as sock:
-        sock.sendall(LONG.replace(b"10000000", b"1000000"))
+        sock.sendall(get(1_000_000))
         got = sock.recv(1000)
         server.signal(signal.SIGTERM)
         time.sleep(0.2)
@@ -211,7 +216,7 @@ def completed(server: harness.Server) -> None:
 def drained(server: harness.Server) -> None:
     """In a drain, too, what stands behind the request in the same packet is answered."""
     with server.connect("http") as sock:
-        count = LONG.replace(b"10000000", b"30000")
+        count = get(30_000)
         sock.sendall(count[:-2])
         time.sleep(0.2)
         server.signal(signal.SIGTERM)
@@ -226,7 +231,7 @@ def drained(server: harness.Server) -> None:
 def half_closed(server: harness.Server) -> None:
     """A client that has said all, and says so by a FIN, still reads."""
     with server.connect("http") as sock:
-        sock.sendall(LONG.replace(b"10000000", b"1000000"))
+        sock.sendall(get(1_000_000))
         sock.shutdown(socket.SHUT_WR)
         got = to_the_end(sock, "n=1000000 and FIN")
     require(got.endswith(b"\n1000000\n\r\n0\r\n\r\n"),
@@ -250,7 +255,7 @@ def in_order(server: harness.Server) -> None:
     """The next request waits behind it, and the last answer is complete."""
     end = closing(HELLO)
     with server.connect("http") as sock:
-        sock.sendall(LONG.replace(b"10000000", b"9000") + end)
+        sock.sendall(get(9000) + end)
         got = to_the_end(sock, "GET /count?n=9000 and GET /hello in one packet")
         first = got.find(b"0\r\n\r\n")
         require(b"\n9000\n" in got[:first] and b"hello, world" in got[first:],
@@ -258,7 +263,7 @@ def in_order(server: harness.Server) -> None:
         require(got.count(b"HTTP/1.1 200") == 2, "not two answers")
     with server.connect("http") as sock:
         several = (9000, 0, 20_000, 3)
-        sock.sendall(b"".join(LONG.replace(b"10000000", str(n).encode()) for n in several) + end)
+        sock.sendall(b"".join(get(n) for n in several) + end)
         got = to_the_end(sock, "four GET /count in one packet")
         for n in several:
             require(b"HTTP/1.1 200" in got[:15], f"before n={n}, of {several} in one packet, "
@@ -277,7 +282,7 @@ def in_order(server: harness.Server) -> None:
         require(got.endswith(b"300000\n\r\n0\r\n\r\n"),
                 f"with Connection: close, n=300000 ended after {len(got)} bytes")
     with server.connect("http") as sock:
-        sock.sendall(LONG.replace(b"10000000", b"9000") + b"NOT HTTP\r\n\r\n")
+        sock.sendall(get(9000) + b"NOT HTTP\r\n\r\n")
         got = to_the_end(sock, "n=9000 and what is no HTTP")
         require(b"\n9000\n" in got, "what is no HTTP, behind n=9000: the numbers did not come")
         require(b"HTTP/1.1 400" in got[got.find(b"0\r\n\r\n"):],
