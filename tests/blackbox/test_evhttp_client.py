@@ -226,6 +226,15 @@ def test_the_same_request_as_curl(flags, tmp_path):
     assert (our_first, ours, our_body) == (first, theirs, body)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE",
+                                    "CONNECT", "PATCH"])
+def test_each_method_goes_out(method):
+    """Fails where one is taken for another, or is not known: evhttp numbers them."""
+    with scripted(OK) as (url, requests):
+        run("-X", method, url)
+    assert requests[0].startswith(method.encode() + b" ")
+
+
 @pytest.mark.parametrize("answers, retries, status, asked", [
     ((BUSY, OK), 1, 0, 2), ((BUSY,), 0, 22, 1),
     ((b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", OK), 1, 22, 1),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import socket
+import time
 
 import pytest
 
 from tests.blackbox import load
 from tests.blackbox.conftest import eventually
-from tests.lib import wire
+from tests.lib import strace, wire
 
 KIB = 1024
 
@@ -114,3 +116,29 @@ def test_a_socket_that_another_process_has_too(server):
         eventually(lambda: set(load.sockets_of(server.pid)) == before, what="it is closed")
         assert wire.exchange(server, b"meanwhile", "text") == b"MEANWHILE"
     assert wire.exchange(server, b"alive", "text") == b"ALIVE"
+
+
+def test_no_call_names_what_is_not_there(start_http, tmp_path, without_sanitizers, tracing):
+    """Fails where a descriptor is used after it was closed, or taken off a tree that it is not on:
+    the number may be somebody else's by then. All ways out, and a drain of two loops."""
+    log = tmp_path / "calls"
+    server = start_http("--threads", "2", wrapper=strace.command(log, "", "-f", "-Z"))
+    with wire.connect(server) as client:
+        client.send(load.HELLO[:20])
+        for kind in (load.HELLO, b"NOT HTTP\r\n\r\n"):
+            wire.exchange(server, kind)
+        with server.connect("http") as sock:
+            load.reset(sock)
+        server.signal()
+        with pytest.raises(OSError):
+            for _ in range(100):  # until it listens no more
+                server.connect("http").close()
+                time.sleep(0.05)
+        client.send(load.HELLO[20:])
+        assert client.read_response().status == 200
+        client.expect_eof()
+    assert server.wait() == 0
+    failed = re.findall(r"(\w+)\(.* = -1 (E\w+)", log.read_text(encoding="utf-8"))
+    assert ("accept4", "EAGAIN") in failed  # such calls are seen
+    assert [call for call in failed if call[1] in ("EBADF", "ENOTSOCK", "EINVAL", "EEXIST")
+            or call == ("epoll_ctl", "ENOENT")] == []

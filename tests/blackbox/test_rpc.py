@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.blackbox.conftest import eventually
 from tests.blackbox.test_evhttp_client import closed_port, run, scripted
 from tests.lib import wire
 
@@ -54,6 +55,23 @@ def test_malformed(server, body):
     """Fails where the framework's 503 comes through, or memory is touched that is not there."""
     assert ask(server, body).status == 400
     assert ask(server, tagged(1, b"ok")).status == 200
+
+
+def test_a_call_leaves_nothing(launch):
+    """Fails where what a good or a bad call was read into is not freed."""
+    server = launch("evhttp_server", "--count-memory")
+
+    def held() -> int:
+        for body in (tagged(1, b"ok"), b"\x01") * 30:
+            ask(server, body, auth=False)
+
+        def alone() -> int | None:
+            stats = wire.stats(server)
+            return stats["libevent_bytes"] if stats["connections_open"] == 1 else None
+        return eventually(alone, what="all others are gone")
+
+    held()
+    assert held() == held()
 
 
 def test_random_bodies(server):

@@ -233,8 +233,9 @@ class Judge:
             self.unit_limits[kind] = SPARE + FACTOR * (time.monotonic() - began)
 
     def blackbox_tests(self, mutant: mutate.Mutant) -> dict[str, list[reach.Test]]:
-        """The stages to run, and the tests of each, the likeliest to notice first. What is common
-        to all is run at one; stage 4 has a file of stage 3."""
+        """The stages to run, and the tests of each, the likeliest to notice first; "": those that
+        name their programs themselves. What is common to all is run at one; stage 4 has a file of
+        stage 3."""
         if self.quick:
             return {STAGE: [reach.Test(name, STAGE, 15.0) for name in QUICK_TESTS]}
         text = (harness.ROOT / mutant.file).read_text(encoding="utf-8")
@@ -245,9 +246,9 @@ class Judge:
         first = own if own in stages else min(stages, default=own)
         others = stages - {first} if not mutant.file.startswith("common/") else set()
         before = self.killers[mutant.function]
-        return {stage: sorted((test for test in found if test.stage in (stage, "")),
+        return {stage: sorted((test for test in found if test.stage == stage),
                               key=lambda t: (-before[t.name], t.seconds))
-                for stage in (first, *sorted(others))}
+                for stage in (first, "", *sorted(others))}
 
     def judge(self, mutant: mutate.Mutant, tree: Tree) -> Result:
         began = time.monotonic()

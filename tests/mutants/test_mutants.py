@@ -237,6 +237,19 @@ def test_one_at_a_time(world):
         assert tree.blackbox(["test_a.py"], run.STAGE, 1) == failed
 
 
+def test_who_names_no_stage_is_not_limited_to_one(world):
+    """Fails where LAB_STAGES keeps a test that names its programs from all but one of them: what it
+    would notice at another one survives."""
+    tests = [reach.Test("test_a.py::test_nothing", "", 1.0),
+             reach.Test("test_a.py::test_program", "04_bufferevent_http", 1.0)]
+    mutant = world.mutant("sum_to", "!(n > 0)")
+    judge = run.Judge(reach.Reach(tests, {mutant.file: {mutant.line: 3}}, {mutant.file: SOURCE}),
+                      quick=False)
+    chosen = judge.blackbox_tests(mutant)
+    assert {stage: [t.name for t in some] for stage, some in chosen.items() if some} == {
+        "": ["test_a.py::test_nothing"], "04_bufferevent_http": ["test_a.py::test_program"]}
+
+
 def test_results_are_kept(world):
     """Fails where a second run judges again what has not changed, and where it believes a result
     although the function, or a test that decided it, is another."""
