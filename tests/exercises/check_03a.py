@@ -214,6 +214,31 @@ def check_starved():
             receive(other, 1)
 
 
+def check_full():
+    """Who has a connection is served, too, at the connection limit: of one loop and of two, text
+    that comes in the same batch as the clients that fill them is answered."""
+    for loops in (1, 2):
+        fill_while_text_is_ready(loops)
+
+
+def fill_while_text_is_ready(loops: int) -> None:
+    limit = 4 * loops  # each loop has its share
+    flags = ("--threads", str(loops), "--max-connections", str(limit))
+    with harness.Server(STAGE, *flags) as server, contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(server.connect("text", timeout=5)) for _ in range(3)]
+        for sock in crowd:
+            sock.sendall(b"1")
+            receive(sock, 1)
+        with stopped(server):
+            for sock in crowd:
+                sock.sendall(b"1")
+            for _ in range(limit):  # more than there is room for
+                stack.enter_context(server.connect("http"))
+            time.sleep(0.1)
+        for sock in crowd:
+            receive(sock, 1)
+
+
 def check_the_rest():
     """What was true stays true: drains, limits, time-outs, four loops (black-box tests)."""
     stays(STAGE, but="test_a_bulk_sender_has_one_turn_at_a_time")  # text before HTTP

@@ -1028,6 +1028,10 @@ FINISHED = {
     "comes in the same batch as another client is answered, and that one as soon as there is room.":
         "等待的客户端得不到描述符时，已经连上的照样得到服务：和另一个客户端在同一批里到来的文本有响应；"
         "一有空位，那个客户端也能进来。",
+    "Who has a connection is served, too, at the connection limit: of one loop and of two, text "
+    "that comes in the same batch as the clients that fill them is answered.":
+        "到了连接上限，已经连上的照样得到服务：不论一个循环还是两个，占满它们的客户端到来的同一批里，"
+        "到来的文本也有响应。",
     "Who reads late what it is owed has all its time from then on: with --idle-timeout 4 it is "
     "closed four seconds after that, although the loop has slept meanwhile.":
         "很晚才读走欠它的数据的客户端，从那时起重新计时：用 --idle-timeout 4 "
