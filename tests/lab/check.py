@@ -310,11 +310,15 @@ def not_built(wanted: list[Checkpoint], why: trees.Failure) -> list[Mark]:
     return marks
 
 
-def up_to(work: Work, number: int | None) -> list[Checkpoint]:
+def up_to(work: Work, last: str) -> list[Checkpoint]:
+    """`last` is a number or an id, "3" or "1.3"; "": all."""
     known = work.checkpoints
-    if number is not None and number not in [c.number for c in known]:
-        raise Unusable(f"no checkpoint {number}: there are {' '.join(c.id for c in known)}")
-    return [c for c in known if number is None or c.number <= number]
+    if not last:
+        return known
+    at = next((i for i, c in enumerate(known) if last in (str(c.number), c.id)), None)
+    if at is None:
+        raise Unusable(f"no checkpoint {last}: there are {' '.join(c.id for c in known)}")
+    return known[:at + 1]
 
 
 def check_one(work: Work, name: str) -> bool:
@@ -336,9 +340,9 @@ def check_one(work: Work, name: str) -> bool:
     return not outcome.failed
 
 
-def check(work: Work, number: int | None, every: bool) -> list[Mark]:
+def check(work: Work, last: str, every: bool) -> list[Mark]:
     """All of it: builds, runs, prints, and remembers."""
-    wanted = up_to(work, number)
+    wanted = up_to(work, last)
     digest = work.digest
     printer = Printer(work, wanted)
     try:
@@ -441,7 +445,7 @@ def list_all(work: Work) -> None:
         print(f"{checkpoint.id}  {show.fit(checkpoint.shown, width)}{shown(state)}")
 
 
-def watch(work: Work, number: int | None, every: bool) -> None:
+def watch(work: Work, last: str, every: bool) -> None:
     """Until Ctrl-C."""
     seen = None
     while True:
@@ -449,7 +453,7 @@ def watch(work: Work, number: int | None, every: bool) -> None:
         if now != seen:
             seen = now
             print(f"\n---- {time.strftime('%H:%M:%S')}")
-            check(work, number, every)
+            check(work, last, every)
             print(shown("waiting for a change (Ctrl-C ends it)"), flush=True)
         time.sleep(0.3)
 
@@ -486,7 +490,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--bin", default="", help="a command line")
     parser.add_argument("--dir", default="", help="a folder of sources")
     parser.add_argument("--stage", default="")
-    parser.add_argument("--cp", type=int, help="up to this checkpoint")
+    parser.add_argument("--cp", default="", help="up to this checkpoint, 3 or 1.3")
     parser.add_argument("--check", default="", help="this check alone")
     parser.add_argument("--all", action="store_true", help="go on after a failure")
     options = parser.parse_args(arguments)

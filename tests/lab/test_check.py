@@ -359,6 +359,7 @@ def test_a_whole_conversation_is_explained():
 @pytest.mark.parametrize("words", [
     [], ["--bin", "/no/such/program"], ["--dir", "/no/such/folder"], ["--bin", "'"],
     ["--bin", "true", "--dir", "."], ["--bin", "true", "--cp", "77"],
+    ["--bin", "true", "--cp", "1.1"],  # of another track
     ["--bin", "true", "--check", "conv/idle"],
     ["--dir", str(harness.ROOT), "--stage", "9"]])
 def test_wrong_usage_is_one_line(words):
@@ -390,7 +391,7 @@ def test_a_folder_is_built_and_checked(tmp_path, output, monkeypatch, capsys):
     not written yet is not said, and where a compiler's error is not shown."""
     monkeypatch.setattr(check, "calibrate", lambda: IMPATIENT)
     mine = folder(tmp_path, 0)
-    assert check.main(["run", "--dir", str(mine), "--cp", "1"]) == 1
+    assert check.main(["run", "--dir", str(mine), "--cp", "1.1"]) == 1
     said = capsys.readouterr().out
     number = next(i for i, line in enumerate((mine / STAGE / "server.cc").read_text(
         encoding="utf-8").splitlines(), 1) if line.startswith("void run(Worker& worker) {"))

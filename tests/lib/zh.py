@@ -405,6 +405,8 @@ FINISHED = {
         "--max-connections 1：第一个客户端走了，才轮到第二个",
     "one line of text, and its answer": "一行文本和它的应答",
     "sixteen requests in one packet, answered in order": "一个包里十六个请求，按顺序响应",
+    "two hundred requests in one packet: more than the session answers at a time":
+        "一个包里两百个请求：会话一次响应不完",
     "the last one and the half of a further one; its rest":
         "最后一个，加上另一个的一半；然后是另一半",
     "408 for a request that never becomes complete": "请求一直不完整，得到 408",
