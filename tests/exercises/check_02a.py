@@ -13,11 +13,14 @@ from tests.exercises.kept import stays
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]
-CALLS = "?epoll_wait,epoll_pwait,timerfd_create,timerfd_settime"
+CALLS = "?epoll_wait,epoll_pwait,?epoll_pwait2,timerfd_create,timerfd_settime"
+MODES = ("mod", "eager", "del-add")
 
 
-def time_outs(trace) -> list[int]:
-    return [int(call.parts[-1]) for call in trace.calls("epoll_wait")]
+def time_outs(trace) -> list[str]:
+    """Of each wait: "-1" is for ever, and so is epoll_pwait2's "NULL"."""
+    return [re.search(r"(-?\d+|NULL|{[^{}]*})(?:, NULL, 8)?$", call.args)[1]
+            for call in trace.calls() if call.name.startswith("epoll_")]
 
 
 def conversation(server: harness.Server) -> None:
@@ -46,21 +49,25 @@ def slow_drain(server: harness.Server) -> None:
 
 def check_waits():
     """epoll_wait always sleeps for ever (-1): a timerfd says when it is time, also of a deadline
-    that is over already, of the heart's next beat, and of a drain's end."""
+    that is over already, of the heart's next beat, and of a drain's end; with each --rearm."""
     for flags, happens in (("--idle-timeout 30", conversation),
-                           ("--idle-timeout 0.001", crowd_of_the_late),
-                           ("--threads 2 --heartbeat 0.1 --grace 0.3", slow_drain)):
+                           ("--idle-timeout 0.001 --rearm eager", crowd_of_the_late),
+                           ("--threads 2 --heartbeat 0.1 --grace 0.3 --rearm del-add", slow_drain)):
         with traced(STAGE, *flags.split(), calls=CALLS) as (server, trace):
             happens(server)
             trace.settle()
-            finite = [timeout for timeout in time_outs(trace) if timeout != -1]
-            require(not finite, f"epoll_wait had a time-out: {finite[:5]} ms")
-            require(trace.calls("timerfd_create"), "no timerfd_create")
+            finite = [timeout for timeout in time_outs(trace) if timeout not in ("-1", "NULL")]
+            require(not finite, f"epoll_wait had a time-out: {', '.join(finite[:5])}")
+            made = trace.calls("timerfd_create")
+            require(made, "no timerfd_create")
+            require("REALTIME" not in made[0].args, "who sets the clock moves the deadlines")
 
 
 def check_silent():
-    """--idle-timeout 0.5 closes a silent connection after about half a second."""
-    closes_a_silent_client(STAGE)
+    """--idle-timeout 0.5 closes a silent connection after about half a second, with each
+    --rearm."""
+    for mode in MODES:
+        closes_a_silent_client(STAGE, "--rearm", mode)
 
 
 def check_activity():

@@ -180,8 +180,9 @@ def passes_two_places(server: harness.Server) -> None:
         sock.close()
 
 
-def closes_a_silent_client(stage: str) -> None:
-    with harness.Server(stage, "--idle-timeout", "0.5") as server, server.connect("http") as sock:
+def closes_a_silent_client(stage: str, *flags: str) -> None:
+    with harness.Server(stage, *flags, "--idle-timeout", "0.5") as server, \
+            server.connect("http") as sock:
         began = time.monotonic()
         sock.settimeout(5)
         require(sock.recv(1) == b"", "the server said something")

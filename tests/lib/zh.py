@@ -518,11 +518,11 @@ FINISHED = {
     "places.":
         "满员的循环照样摘下监听套接字，再挂回来：12 个客户端轮流用 2 个名额。",
     "epoll_wait always sleeps for ever (-1): a timerfd says when it is time, also of a deadline "
-    "that is over already, of the heart's next beat, and of a drain's end.":
+    "that is over already, of the heart's next beat, and of a drain's end; with each --rearm.":
         "epoll_wait 总是无限期阻塞（-1）：由 timerfd 报告时间到了；已经过了的期限、下一次心跳、"
-        "优雅退出的结束也是。",
-    "--idle-timeout 0.5 closes a silent connection after about half a second.":
-        "--idle-timeout 0.5 在大约半秒后关闭沉默的连接。",
+        "优雅退出的结束也是；每种 --rearm 都如此。",
+    "--idle-timeout 0.5 closes a silent connection after about half a second, with each --rearm.":
+        "--idle-timeout 0.5 在大约半秒后关闭沉默的连接，每种 --rearm 都如此。",
     "A clock that starts anew is noticed: a client that asks every 0.3 s is kept for 1.5 s, and "
     "then closed, too; a beginning of a request gets 408.":
         "重新计时有效：每 0.3 秒请求一次的客户端保持 1.5 秒，然后也关闭；只有开头的请求得到 "
@@ -874,8 +874,9 @@ FINISHED = {
         "{all} 个客户端，accept4 返回 EAGAIN {vain} 次：每个客户端最多唤醒 {loops} "
         "个循环，其实一个就够",
     "the kernel refused: {call}": "内核拒绝了：{call}",
-    "epoll_wait had a time-out: {found} ms": "epoll_wait 有超时：{found} 毫秒",
+    "epoll_wait had a time-out: {found}": "epoll_wait 有超时：{found}",
     "no timerfd_create": "没有 timerfd_create",
+    "who sets the clock moves the deadlines": "谁调了系统时钟，期限就跟着变",
     "no timerfd_settime at all: there is no timerfd yet":
         "一次 timerfd_settime 也没有：还没有 timerfd",
     "200 requests, {times} times timerfd_settime": "200 个请求，{times} 次 timerfd_settime",
