@@ -69,6 +69,8 @@ def missing(point) -> str:
         return str(error)
     except harness.StartError as error:
         return f"the server does not start: {error}"
+    except TimeoutError:
+        return "a client waited for the server to answer, or to close, and it did neither"
     except (OSError, EOFError, ValueError, LookupError) as error:
         return f"{type(error).__name__}: {error}"
     except subprocess.TimeoutExpired as error:

@@ -922,6 +922,8 @@ FINISHED = {
     "the server has grown by {grown} KiB for a client that stalls":
         "为一个卡住的客户端，服务器多占了 {grown} KiB",
     "the server does not start: {why}": "服务器没有启动：{why}",
+    "a client waited for the server to answer, or to close, and it did neither":
+        "客户端在等服务器响应或关闭连接，服务器却两样都没做",
     "the server did not end within {seconds} s": "服务器在 {seconds} 秒内没有结束",
     "A body may be as large as --max-body says: with 4000000, one of 3,000,000 bytes comes back.":
         "请求体可以和 --max-body 一样大：设为 4000000 时，3,000,000 字节的也能倒过来返回。",
