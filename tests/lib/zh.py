@@ -614,8 +614,9 @@ FINISHED = {
     "--grace 1 ends the server after a second, with a client that has not finished its request.":
         "还有客户端没发完请求时，--grace 1 让服务器在一秒后结束。",
     "--rate 262144: 512 KiB take between 1.2 and 8 seconds on either port, and come back "
-    "exactly.":
-        "--rate 262144：在两个端口上，512 KiB 都用时 1.2 到 8 秒，原样返回。",
+    "exactly; with --rate 50000000, 40 MiB take at least half a second.":
+        "--rate 262144：在两个端口上，512 KiB 都用时 1.2 到 8 秒，原样返回；用 --rate 50000000 "
+        "时，40 MiB 至少要半秒。",
     "150 clients of each port that connect at once are all accepted and answered.":
         "每个端口 150 个客户端同时连接，都得到接受和应答。",
     "20 text clients and then one HTTP client send: the HTTP client's answer is made before a "
@@ -665,12 +666,12 @@ FINISHED = {
         "所有人共用一个 timerfd：30 个客户端来了又走，不留下描述符。",
     "SIGTERM still drains after it, with status 0: one loop, and four.":
         "此后 SIGTERM 照样优雅退出，状态为 0：一个循环和四个循环都一样。",
-    "Slow is slow, and neither more nor much less than it says: with --rate 8, 24 bytes take more "
-    "than a second and a half, 55 with --rate 11 more than 3.4 seconds, 57 with --rate 19 between "
-    "2.2 and 4.6, and 116 with --rate 29 between 3.2 and 5.2.":
-        "慢就是慢，不会超过所说的，也不会少很多：用 --rate 8 时，24 字节要一秒半以上；用 --rate 11 "
-        "时，55 字节要 3.4 秒以上；用 --rate 19 时，57 字节要 2.2 到 4.6 秒；用 --rate 29 时，116 "
-        "字节要 3.2 到 5.2 秒。",
+    "Slow is slow, and neither more nor much less than it says: with --rate 1, 4 bytes take more "
+    "than 1.8 seconds, 24 with --rate 8 more than 1.5, 55 with --rate 11 more than 3.4, 57 with "
+    "--rate 19 between 2.2 and 4.6, and 116 with --rate 29 between 3.2 and 5.2.":
+        "慢就是慢，不会超过所说的，也不会少很多：用 --rate 1 时，4 字节要 1.8 秒以上；用 --rate 8 "
+        "时，24 字节要 1.5 秒以上；用 --rate 11 时，55 字节要 3.4 秒以上；用 --rate 19 时，57 字节要 "
+        "2.2 到 4.6 秒；用 --rate 29 时，116 字节要 3.2 到 5.2 秒。",
     "The bytes of a second are read throughout the second, not all at its beginning: 192 KiB "
     "take at least half a second, from the first moment on, and after a rest.":
         "一秒的字节在整个一秒里读取，不是一开始就读完：192 KiB 至少要半秒，从第一刻起就这样，"
@@ -750,9 +751,10 @@ FINISHED = {
         "四个循环同时倒转，不共享内存：由 ThreadSanitizer 检查。",
     "With six loops, a new client wakes about one of them, not all six, on either port.":
         "有六个循环时，不论哪个端口，一个新客户端大约只唤醒一个，而不是全部六个。",
-    "Without --rate there is no limit, and neither the other stages nor evhttp_server know the "
-    "flag.":
-        "没有 --rate 就不限速；其他阶段和 evhttp_server 都不认识这个选项。",
+    "Without --rate there is no limit, with --rate 1000000000 none to be seen, and neither the "
+    "other stages nor evhttp_server know the flag.":
+        "没有 --rate 就不限速，用 --rate 1000000000 时看不出限速；其他阶段和 evhttp_server "
+        "都不认识这个选项。",
     "What the limit needs is there as long as its clients are, and nothing freed is looked at: "
     "valgrind looks.":
         "客户端还在，限速用到的东西就在，不会访问已经释放的内存：由 valgrind 检查。",
@@ -767,8 +769,9 @@ FINISHED = {
     "{seconds} s for {size} bytes with --rate {rate}":
         "用 --rate {rate} 时，{size} 字节用了 {seconds} 秒",
     "one of four clients took {seconds} s": "四个客户端中，有一个用了 {seconds} 秒",
-    "--rate 1000000000: {seconds} s for {size} bytes":
-        "--rate 1000000000：{size} 字节用了 {seconds} 秒",
+    "with --rate {rate} the server ends, status {status}":
+        "用 --rate {rate} 时服务器结束了，状态 {status}",
+    "with --rate {rate}: {what}": "用 --rate {rate} 时，{what}",
     "n is any number: 5,000,000,000 begins like all others.":
         "n 可以是任何数：5,000,000,000 的开头也一样。",
     "60 answers of 700,000 bytes have left {grown} KiB":
@@ -778,6 +781,7 @@ FINISHED = {
     "{sent} KiB were taken of one that does not read, and the server has grown by {grown} KiB":
         "从一个不读的客户端收下了 {sent} KiB，服务器多占了 {grown} KiB",
     "{who} port: closed without an answer": "{who} 端口：没有应答就关闭了",
+    "{who} port: {what}": "{who} 端口：{what}",
     "{found} listeners were added with EPOLLEXCLUSIVE: two loops with two listeners each make 4":
         "{found} 个监听套接字带 EPOLLEXCLUSIVE 挂上：两个循环，各有两个监听套接字，应当是 4 个",
     "clients have it, too": "客户端也带了它",
