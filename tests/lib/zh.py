@@ -599,6 +599,10 @@ FINISHED = {
     "POST /reverse: {status}, expected 200": "POST /reverse：{status}，应当是 200",
     "GET /reverse: {status}, expected 405": "GET /reverse：{status}，应当是 405",
     "GET /count?n={n}: {status}, expected 200": "GET /count?n={n}：{status}，应当是 200",
+    "{bad}, in the same packet behind n=9000: {what} came, expected 400":
+        "同一个包里，n=9000 之后是 {bad}：来的是 {what}，应当是 400",
+    "{bad}, later behind n=9000: {what} came, expected 400":
+        "n=9000 之后，再发 {bad}：来的是 {what}，应当是 400",
     "{method} {target}: {status}, expected {wanted}":
         "{method} {target}：{status}，应当是 {wanted}",
     "a client that does not read has sent {sent} MiB behind its request":
@@ -691,8 +695,32 @@ FINISHED = {
         "响应结束、客户端离开、或者第二个 SIGTERM 结束服务器时，属于这个响应的东西释放一次，"
         "只一次：由 valgrind 检查。",
     "An answer may take longer than --idle-timeout, as long as its client reads; one that does "
-    "not read is let go.":
-        "客户端只要一直在读，响应就可以比 --idle-timeout 更久；不读的，则会断开。",
+    "not read is let go. Behind the answer the time is what it was, and ends with 408 or silently.":
+        "客户端只要一直在读，响应就可以比 --idle-timeout 更久；不读的，则会断开。响应之后，"
+        "超时照旧：以 408 结束，或者悄悄关闭。",
+    "--idle-timeout 1, {what} behind {who}: {got} came":
+        "--idle-timeout 1，{who} 之后{what}：收到 {got}",
+    "--idle-timeout 1, {what} behind {who}: after {got} bytes ({tail}) nothing came for "
+    "{seconds} s, and it is not closed":
+        "--idle-timeout 1，{who} 之后{what}：收到 {got} 字节（{tail}）之后，{seconds} "
+        "秒内什么也没来，也没有关闭",
+    "--idle-timeout 1, and who sends a request byte by byte behind {who} is not let go in 6 s":
+        "--idle-timeout 1，{who} 之后逐字节发送请求的客户端，6 秒内没有断开",
+    "--idle-timeout 1, a request byte by byte behind {who}: {got} came":
+        "--idle-timeout 1，{who} 之后逐字节发送的请求：收到 {got}",
+    "--idle-timeout 1, {who} every 0.4 s: {what}": "--idle-timeout 1，每 0.4 秒一次 {who}：{what}",
+    "part of a request": "只有请求的一部分",
+    "part of a body": "只有请求体的一部分",
+    "a body asked for": "先问再发的请求体没有来",
+    "silence": "什么也不发",
+    "this machine is too busy": "这台机器太忙",
+    "{bad}, in the same packet behind n=9000: the numbers did not come":
+        "同一个包里，n=9000 之后是 {bad}：数字没有来",
+    "{bad}, later behind n=9000: the numbers did not come":
+        "n=9000 之后，再发 {bad}：数字没有来",
+    "8 requests, of which 4 are refused, and /stats counts {counted}":
+        "8 个请求，其中 4 个被拒绝，/stats 却计 {counted} 个",
+    "behind n={n}, POST /echo: {status} and {got}": "n={n} 之后，POST /echo：{status} 和 {got}",
     "evhttp_server, which has the same routes, says 404 as before, or counts as well: no answer "
     "that is not true. With --auth it wants credentials first.":
         "evhttp_server 用的也是这些路由：它仍然响应 404，或者同样数出来，不会给出错误的响应。有 --auth "
@@ -862,10 +890,6 @@ FINISHED = {
     "not two answers": "不是两个响应",
     "with Connection: close, n=300000 ended after {got} bytes":
         "有 Connection: close 时，n=300000 在 {got} 字节后就结束了",
-    "what is no HTTP, behind n=9000: the numbers did not come":
-        "n=9000 之后的内容不是 HTTP：数字没有来",
-    "what is no HTTP, behind n=9000: {got} came, and no 400":
-        "n=9000 之后的内容不是 HTTP：收到 {got}，没有 400",
     "HEAD /count, then GET /hello: {got} came, then nothing more":
         "HEAD /count，然后 GET /hello：收到 {got}，然后再也没有",
     "{expected} was expected, {got} came": "应当是 {expected}，收到的是 {got}",
@@ -1001,8 +1025,9 @@ FINISHED = {
         "优雅退出期间也打印，然后继续退出；两个循环中第一个已经结束时，也继续退出。",
     "A client that ends its side behind the request gets all of n=1000000.":
         "客户端发完请求就关闭了自己这一端，仍然收到 n=1000000 的全部内容。",
-    "With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends.":
-        "中途来了 SIGTERM，n=1000000 照样分毫不差；然后服务器结束。",
+    "With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends. It waits "
+    "for nobody who has had his answer.":
+        "中途来了 SIGTERM，n=1000000 照样分毫不差；然后服务器结束，不等已经收到响应的客户端。",
     "SIGTERM, and n=1000000 ended after {got} bytes with {tail}":
         "SIGTERM 之后，n=1000000 在 {got} 字节后以 {tail} 结束",
     "FIN behind the request, and n=1000000 ended after {got} bytes with {tail}":
