@@ -5,7 +5,7 @@ import time
 from tests import harness
 from tests.exercises import counting
 from tests.exercises.clients import (
-    ask, connection, lets_go, require, reset, stats, watched_by_valgrind)
+    ONE_IN_EACH_LOOP, ask, connection, lets_go, require, reset, stats, watched_by_valgrind)
 from tests.exercises.kept import OF_EVHTTP, stays
 
 BINARIES = ["evhttp_server"]
@@ -80,8 +80,10 @@ def check_bounded():
 
 
 def check_together():
-    """Three clients at the same time get each its own numbers."""
+    """Three clients at the same time get each its own numbers; so do four, one in each of four
+    loops."""
     with_evhttp(counting.together)
+    with_evhttp(counting.in_four_loops, *ONE_IN_EACH_LOOP)
 
 
 def check_patient():

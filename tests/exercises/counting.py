@@ -11,8 +11,8 @@ import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, CannotLook, Unmet, ask, ask_hello, connection, lets_go, receive, require, reset,
-    send_until_full, stats, stopped, to_the_end)
+    HELLO, CannotLook, Unmet, ask, ask_hello, connection, four_clients, lets_go, receive, require,
+    reset, send_until_full, stats, stopped, to_the_end)
 from tests.lib import wire
 
 
@@ -167,6 +167,22 @@ def together(server: harness.Server) -> None:
             answer = client.read_until(b"\r\n0\r\n\r\n")
             body, _ = dechunked(answer.partition(b"\r\n\r\n")[2])
             require(body == body_of(n), f"three clients at once: n={n} got {len(body)} bytes")
+
+
+def in_four_loops(server: harness.Server) -> None:
+    """A client in each of four loops: they count at the same time."""
+    n = 300_000
+    with four_clients(server) as clients:
+        for client in clients:
+            client.send(get(n))
+        with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
+            read = [pool.submit(client.read_until, b"\r\n0\r\n\r\n") for client in clients]
+            for answer in read:
+                try:
+                    body, _ = dechunked(answer.result().partition(b"\r\n\r\n")[2])
+                except (wire.Unexpected, OSError, ValueError):
+                    raise Unmet(f"four loops at once: n={n} did not come to its end") from None
+                require(body == body_of(n), f"four loops at once: n={n} got {len(body)} bytes")
 
 
 def patient(server: harness.Server) -> None:

@@ -753,8 +753,11 @@ FINISHED = {
     "the line took {seconds} s": "这一行用了 {seconds} 秒",
     "Three clients of one loop at the same time get each its own numbers.":
         "同一个循环的三个客户端同时请求，各自得到自己的那些数。",
-    "Three clients at the same time get each its own numbers.":
-        "三个客户端同时请求，各自得到自己的那些数。",
+    "Three clients at the same time get each its own numbers; so do four, one in each of four "
+    "loops.":
+        "三个客户端同时请求，各自得到自己的那些数；四个循环里各一个，也是这样。",
+    "four loops at once: n={n} got {got} bytes": "四个循环同时：n={n} 收到 {got} 字节",
+    "four loops at once: n={n} did not come to its end": "四个循环同时：n={n} 没有发完",
     "What comes behind it waits for its last chunk, be it a request or none; with Connection: "
     "close, closing does.":
         "后面来的不论是不是请求，都要等它的最后一块发出；有 Connection: close 时，关闭要等待。",
