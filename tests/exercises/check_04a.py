@@ -11,6 +11,7 @@ from tests.exercises.clients import (
     HELLO, ONE_IN_EACH_LOOP, Unmet, ask, ask_hello, connection, looks_at_nothing_freed, noise,
     receive, require, send_until_full, stats, stream_of_answers, through, to_the_end)
 from tests.exercises.kept import stays
+from tests.lib import wire
 
 PORTS = ("text", "http")
 STAGE = "04_bufferevent_http"
@@ -19,13 +20,16 @@ OTHERS = {"01_plain_epoll": PORTS, "02_epoll_reactor": PORTS, "03_libevent_raw":
 BINARIES = [STAGE, *OTHERS]
 RATE = 256 * 1024
 SIZE = 2 * RATE
+# In 32 bits milliseconds times bytes wrap around: the time that a share is worth gets short, or 0.
+FAST, MUCH = 50_000_000, 40 << 20
+FASTER = (42_900_000, 600_000_000, 1_000_000_000)
 
 
-def seconds_for(server: harness.Server, *ports: str) -> list[float]:
-    """How long clients of these ports, at once, take each to get SIZE bytes through."""
+def seconds_for(server: harness.Server, *ports: str, size: int = SIZE) -> list[float]:
+    """How long clients of these ports, at once, take each to get so many bytes through."""
     problems: list[str] = []
     took: list[float] = []
-    data = noise(SIZE)
+    data = noise(size)
 
     def one(port: str) -> None:
         try:
@@ -38,7 +42,7 @@ def seconds_for(server: harness.Server, *ports: str) -> list[float]:
                 client.close()
                 require(answer.status == 200 and got == data, f"POST /echo: {answer.status}")
             took.append(time.monotonic() - began)
-        except (Unmet, OSError) as error:
+        except (Unmet, wire.Unexpected, OSError) as error:
             problems.append(f"{port} port: {error}")
 
     threads = [threading.Thread(target=one, args=(port,)) for port in ports]
@@ -53,11 +57,15 @@ def seconds_for(server: harness.Server, *ports: str) -> list[float]:
 
 def check_limit():
     """--rate 262144: 512 KiB take between 1.2 and 8 seconds on either port, and come back
-    exactly."""
+    exactly; with --rate 50000000, 40 MiB take at least half a second."""
     with harness.Server(STAGE, "--rate", str(RATE)) as server, \
+            harness.Server(STAGE, "--rate", str(FAST)) as fast, \
             concurrent.futures.ThreadPoolExecutor() as pool:
+        much = pool.submit(seconds_for, fast, "text", size=MUCH)
         for port, [took] in zip(PORTS, pool.map(functools.partial(seconds_for, server), PORTS)):
             require(1.2 < took < 8, f"{took:.2f} s on the {port} port")
+        [took] = much.result()
+        require(0.5 < took < 8, f"{took:.2f} s for {MUCH} bytes with --rate {FAST}")
 
 
 def check_each():
@@ -91,9 +99,9 @@ def check_even():
 
 
 def check_slow():
-    """Slow is slow, and neither more nor much less than it says: with --rate 8, 24 bytes take more
-    than a second and a half, 55 with --rate 11 more than 3.4 seconds, 57 with --rate 19 between 2.2
-    and 4.6, and 116 with --rate 29 between 3.2 and 5.2."""
+    """Slow is slow, and neither more nor much less than it says: with --rate 1, 4 bytes take more
+    than 1.8 seconds, 24 with --rate 8 more than 1.5, 55 with --rate 11 more than 3.4, 57 with
+    --rate 19 between 2.2 and 4.6, and 116 with --rate 29 between 3.2 and 5.2."""
     def seconds(rate: int, size: int) -> float:
         with harness.Server(STAGE, "--rate", str(rate)) as server:
             with server.connect("text") as sock:
@@ -109,8 +117,8 @@ def check_slow():
 
     forever = 3600.0
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        list(pool.map(look, (8, 11, 19, 29), (24, 55, 57, 116), (1.5, 3.4, 2.2, 3.2),
-                      (forever, forever, 4.6, 5.2)))
+        list(pool.map(look, (1, 8, 11, 19, 29), (4, 24, 55, 57, 116), (1.8, 1.5, 3.4, 2.2, 3.2),
+                      (forever, forever, forever, 4.6, 5.2)))
 
 
 def check_answers():
@@ -212,15 +220,21 @@ def check_unread():
 
 
 def check_unlimited():
-    """Without --rate there is no limit, and neither the other stages nor evhttp_server know the
-    flag."""
+    """Without --rate there is no limit, with --rate 1000000000 none to be seen, and neither the
+    other stages nor evhttp_server know the flag."""
     with harness.Server(STAGE) as server:
         seconds_for(server, "text")  # the first one warms up
         [took] = seconds_for(server, "text")
         require(took < 1, f"{took:.2f} s")
-    with harness.Server(STAGE, "--rate", "1000000000") as server:
-        [took] = seconds_for(server, "text")
-        require(took < 1.5, f"--rate 1000000000: {took:.2f} s for {SIZE} bytes")
+    for rate in FASTER:
+        with harness.Server(STAGE, "--rate", str(rate)) as server:
+            try:
+                [took] = seconds_for(server, "text")
+            except Unmet as error:
+                status = server.stop()
+                require(status == 0, f"with --rate {rate} the server ends, status {status}")
+                raise Unmet(f"with --rate {rate}: {error}") from None
+            require(took < 1.5, f"{took:.2f} s for {SIZE} bytes with --rate {rate}")
     for other, ports in OTHERS.items():
         refused(other, "1000000", "unknown flag", ports)
 

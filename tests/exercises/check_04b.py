@@ -5,7 +5,7 @@ import time
 from tests import harness
 from tests.exercises import counting
 from tests.exercises.clients import (
-    ask, connection, lets_go, require, reset, stats, watched_by_valgrind)
+    ONE_IN_EACH_LOOP, ask, connection, lets_go, require, reset, stats, watched_by_valgrind)
 from tests.exercises.kept import OF_EVHTTP, stays
 
 BINARIES = ["evhttp_server"]
@@ -80,13 +80,15 @@ def check_bounded():
 
 
 def check_together():
-    """Three clients at the same time get each its own numbers."""
+    """Three clients at the same time get each its own numbers; so do four, one in each of four
+    loops."""
     with_evhttp(counting.together)
+    with_evhttp(counting.in_four_loops, *ONE_IN_EACH_LOOP)
 
 
 def check_patient():
     """An answer may take longer than --idle-timeout, as long as its client reads; one that does not
-    read is let go."""
+    read is let go. Behind the answer the time is what it was, and ends with 408 or silently."""
     with_evhttp(counting.patient, "--idle-timeout", "1")
 
 
@@ -140,8 +142,9 @@ def check_half_closed():
 
 
 def check_completed():
-    """With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends."""
-    with_evhttp(counting.completed)
+    """With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends. It waits
+    for nobody who has had his answer."""
+    with_evhttp(counting.completed, "--grace", "30")
 
 
 def check_auth():

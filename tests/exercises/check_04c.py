@@ -74,7 +74,7 @@ def check_together():
 
 def check_patient():
     """An answer may take longer than --idle-timeout, as long as its client reads; one that does not
-    read is let go."""
+    read is let go. Behind the answer the time is what it was, and ends with 408 or silently."""
     on_every_stage(counting.patient, "--idle-timeout", "1")
 
 
@@ -100,8 +100,9 @@ def check_half_closed():
 
 
 def check_completed():
-    """With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends."""
-    on_every_stage(counting.completed)
+    """With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends. It waits
+    for nobody who has had his answer."""
+    on_every_stage(counting.completed, "--grace", "30")
 
 
 def check_auth():

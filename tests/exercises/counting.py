@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
+import re
 import signal
 import socket
 import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, ask, ask_hello, connection, lets_go, receive, require, reset, send_until_full, stats,
-    stopped, to_the_end)
+    HELLO, CannotLook, Unmet, ask, ask_hello, connection, four_clients, lets_go, receive, require,
+    reset, send_until_full, stats, stopped, to_the_end)
 from tests.lib import wire
 
 
@@ -19,6 +21,8 @@ def get(n: int) -> bytes:
 
 
 LONG = get(10_000_000)
+# Short ones, each ending in another way: so much of a connection's time is spent behind them.
+BEFORE = {"n=5": get(5), "n=0": get(0), "HEAD": get(5).replace(b"GET", b"HEAD")}
 
 
 def closing(request: bytes) -> bytes:
@@ -52,6 +56,9 @@ def small(server: harness.Server) -> None:
     client = connection(server)
     for n in (5, 1, 8192):  # the last one: pieces of 1,024 or 4,096 lines leave no rest
         count(client, n)
+        answer, got = ask(client, "POST", "/echo", b"body")
+        require(answer.status == 200 and got == b"body",
+                f"behind n={n}, POST /echo: {answer.status} and {got[:40]!r}")
     client.close()
 
 
@@ -162,11 +169,28 @@ def together(server: harness.Server) -> None:
             require(body == body_of(n), f"three clients at once: n={n} got {len(body)} bytes")
 
 
+def in_four_loops(server: harness.Server) -> None:
+    """A client in each of four loops: they count at the same time."""
+    n = 300_000
+    with four_clients(server) as clients:
+        for client in clients:
+            client.send(get(n))
+        with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
+            read = [pool.submit(client.read_until, b"\r\n0\r\n\r\n") for client in clients]
+            for answer in read:
+                try:
+                    body, _ = dechunked(answer.result().partition(b"\r\n\r\n")[2])
+                except (wire.Unexpected, OSError, ValueError):
+                    raise Unmet(f"four loops at once: n={n} did not come to its end") from None
+                require(body == body_of(n), f"four loops at once: n={n} got {len(body)} bytes")
+
+
 def patient(server: harness.Server) -> None:
-    """With a short --idle-timeout who reads all the time is served for longer than that; who reads
-    nothing is let go."""
+    """With --idle-timeout 1 who reads all the time is served for longer than that; who reads
+    nothing is let go. Meanwhile others see what the clock does behind a short answer."""
     before = server.sockets()
-    with server.connect("http") as sock:
+    with concurrent.futures.ThreadPoolExecutor(1) as pool, server.connect("http") as sock:
+        others = pool.submit(clocked, server)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         sock.sendall(LONG)
         got, end = 0, time.monotonic() + 2.5
@@ -176,7 +200,89 @@ def patient(server: harness.Server) -> None:
                     "all the time")
             got += len(piece)
             time.sleep(0.01)
+        others.result()
         lets_go(server, before)
+
+
+class Late(Exception):
+    """It is not the server that was late, but who asks."""
+
+
+# What stands behind an answer when the client stops sending, and what it gets then.
+POST = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n"
+STALLED = {
+    "silence": (b"", b""),
+    "part of a request": (b"GET /hello HT", b"HTTP/1.1 408 "),
+    "part of a body": (POST + b"\r\nabc", b"HTTP/1.1 408 "),
+    "a body asked for": (POST + b"Expect: 100-continue\r\n\r\n",
+                         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 408 "),
+}
+
+
+def clocked(server: harness.Server) -> None:
+    """Behind an answer --idle-timeout is what it always was: it starts with the answer, parts of
+    a request do not restart it, and these get 408."""
+    def ask_first(sock: socket.socket, name: str) -> float:
+        """Reads the answer to its end; the time before that, when the clock had not started."""
+        began, got = time.monotonic(), b""
+        sock.sendall(BEFORE[name])
+        while not got.endswith(b"\r\n\r\n" if name == "HEAD" else b"0\r\n\r\n"):
+            piece = sock.recv(1000)
+            require(piece, f"closed after {len(got)} bytes")
+            got += piece
+        return began
+
+    def in_time(began: float) -> None:
+        if time.monotonic() - began > 0.9:
+            raise Late
+
+    def stalls(name: str, what: str) -> None:
+        data, expected = STALLED[what]
+        with server.connect("http") as sock:
+            began = ask_first(sock, name)
+            sock.sendall(data)
+            in_time(began)
+            got = to_the_end(sock, f"--idle-timeout 1, {what} behind {name}")
+        require(got.startswith(expected) and bool(got) == bool(expected),
+                f"--idle-timeout 1, {what} behind {name}: {got[:60]!r} came")
+
+    def trickles(name: str) -> None:
+        with server.connect("http") as sock:
+            began = ask_first(sock, name)
+            sock.sendall(b"GET /hello HTTP/1.1\r\nX: ")
+            in_time(began)
+            sock.settimeout(0.1)
+            got = b""
+            while not got:
+                require(time.monotonic() - began < 6, "--idle-timeout 1, and who sends a request "
+                        f"byte by byte behind {name} is not let go in 6 s")
+                with contextlib.suppress(TimeoutError):
+                    sock.sendall(b"y")
+                    got = sock.recv(1000) or b"FIN"
+        require(got.startswith(b"HTTP/1.1 408 "),
+                f"--idle-timeout 1, a request byte by byte behind {name}: {got[:60]!r} came")
+
+    def asks_again(name: str) -> None:
+        with server.connect("http") as sock:
+            for _ in range(5):
+                try:
+                    began = ask_first(sock, name)
+                except (Unmet, OSError) as error:
+                    raise Unmet(f"--idle-timeout 1, {name} every 0.4 s: {error}") from None
+                time.sleep(0.4)
+                in_time(began)
+
+    def look(conversation, *what: str) -> None:
+        for _ in range(20):
+            with contextlib.suppress(Late):
+                return conversation(*what)
+        raise CannotLook("this machine is too busy")
+
+    looks = [(stalls, name, what) for name in BEFORE for what in STALLED]
+    looks += [(one, name) for one in (trickles, asks_again) for name in BEFORE]
+    with concurrent.futures.ThreadPoolExecutor(len(looks)) as pool:
+        for found in [pool.submit(look, *one) for one in looks]:
+            found.result()
 
 
 def left_alone(server: harness.Server) -> None:
@@ -200,7 +306,10 @@ def left_alone(server: harness.Server) -> None:
 
 
 def completed(server: harness.Server) -> None:
-    """A server that is told to stop says all that it has begun to say."""
+    """A server that is told to stop says all that it has begun to say, and waits for nobody who has
+    had his answer."""
+    client = connection(server)
+    count(client, 5)
     with server.connect("http") as sock:
         sock.sendall(get(1_000_000))
         got = sock.recv(1000)
@@ -209,6 +318,8 @@ def completed(server: harness.Server) -> None:
         got += to_the_end(sock, "n=1000000 and SIGTERM")
     require(got.endswith(b"\n1000000\n\r\n0\r\n\r\n"),
             f"SIGTERM, and n=1000000 ended after {len(got)} bytes with {got[-20:]!r}")
+    to_the_end(client.sock, "SIGTERM, and who was idle behind n=5")
+    client.close()
     status = server.wait(5)
     require(status == 0, f"status {status}")
 
@@ -281,12 +392,25 @@ def in_order(server: harness.Server) -> None:
         got = to_the_end(sock, "n=300000 with Connection: close")
         require(got.endswith(b"300000\n\r\n0\r\n\r\n"),
                 f"with Connection: close, n=300000 ended after {len(got)} bytes")
-    with server.connect("http") as sock:
-        sock.sendall(get(9000) + b"NOT HTTP\r\n\r\n")
-        got = to_the_end(sock, "n=9000 and what is no HTTP")
-        require(b"\n9000\n" in got, "what is no HTTP, behind n=9000: the numbers did not come")
-        require(b"HTTP/1.1 400" in got[got.find(b"0\r\n\r\n"):],
-                f"what is no HTTP, behind n=9000: {got[-60:]!r} came, and no 400")
+    before = wire.stats(server)["requests"]
+    for bad in (b"NOT HTTP\r\n\r\n", HELLO.replace(b"\r\n\r\n", b"\r\nHost: b\r\n\r\n")):
+        for when in ("in the same packet", "later"):
+            told = f"{bad!r}, {when} behind n=9000"
+            with server.connect("http") as sock:
+                sock.settimeout(5)
+                sock.sendall(get(9000) + (bad if when == "in the same packet" else b""))
+                client = wire.Client(sock)
+                try:
+                    client.read_until(b"\n9000\n\r\n0\r\n\r\n")
+                except (wire.Unexpected, TimeoutError):
+                    raise Unmet(f"{told}: the numbers did not come") from None
+                if when == "later":
+                    sock.sendall(bad)
+                got = bytes(client.rest) + to_the_end(sock, told)
+            statuses = " ".join(re.findall(r"HTTP/1\.. (\d+)", got.decode("latin-1")))
+            require(statuses == "400", f"{told}: {statuses or 'nothing'} came, expected 400")
+    counted = wire.stats(server)["requests"] - before - 1
+    require(counted == 8, f"8 requests, of which 4 are refused, and /stats counts {counted}")
 
 
 def guarded(server: harness.Server) -> None:

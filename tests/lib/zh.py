@@ -601,6 +601,10 @@ FINISHED = {
     "POST /reverse: {status}, expected 200": "POST /reverse：{status}，应当是 200",
     "GET /reverse: {status}, expected 405": "GET /reverse：{status}，应当是 405",
     "GET /count?n={n}: {status}, expected 200": "GET /count?n={n}：{status}，应当是 200",
+    "{bad}, in the same packet behind n=9000: {what} came, expected 400":
+        "同一个包里，n=9000 之后是 {bad}：来的是 {what}，应当是 400",
+    "{bad}, later behind n=9000: {what} came, expected 400":
+        "n=9000 之后，再发 {bad}：来的是 {what}，应当是 400",
     "{method} {target}: {status}, expected {wanted}":
         "{method} {target}：{status}，应当是 {wanted}",
     "a client that does not read has sent {sent} MiB behind its request":
@@ -616,8 +620,9 @@ FINISHED = {
     "--grace 1 ends the server after a second, with a client that has not finished its request.":
         "还有客户端没发完请求时，--grace 1 让服务器在一秒后结束。",
     "--rate 262144: 512 KiB take between 1.2 and 8 seconds on either port, and come back "
-    "exactly.":
-        "--rate 262144：在两个端口上，512 KiB 都用时 1.2 到 8 秒，原样返回。",
+    "exactly; with --rate 50000000, 40 MiB take at least half a second.":
+        "--rate 262144：在两个端口上，512 KiB 都用时 1.2 到 8 秒，原样返回；用 --rate 50000000 "
+        "时，40 MiB 至少要半秒。",
     "150 clients of each port that connect at once are all accepted and answered.":
         "每个端口 150 个客户端同时连接，都得到接受和应答。",
     "20 text clients and then one HTTP client send: the HTTP client's answer is made before a "
@@ -667,12 +672,12 @@ FINISHED = {
         "所有人共用一个 timerfd：30 个客户端来了又走，不留下描述符。",
     "SIGTERM still drains after it, with status 0: one loop, and four.":
         "此后 SIGTERM 照样优雅退出，状态为 0：一个循环和四个循环都一样。",
-    "Slow is slow, and neither more nor much less than it says: with --rate 8, 24 bytes take more "
-    "than a second and a half, 55 with --rate 11 more than 3.4 seconds, 57 with --rate 19 between "
-    "2.2 and 4.6, and 116 with --rate 29 between 3.2 and 5.2.":
-        "慢就是慢，不会超过所说的，也不会少很多：用 --rate 8 时，24 字节要一秒半以上；用 --rate 11 "
-        "时，55 字节要 3.4 秒以上；用 --rate 19 时，57 字节要 2.2 到 4.6 秒；用 --rate 29 时，116 "
-        "字节要 3.2 到 5.2 秒。",
+    "Slow is slow, and neither more nor much less than it says: with --rate 1, 4 bytes take more "
+    "than 1.8 seconds, 24 with --rate 8 more than 1.5, 55 with --rate 11 more than 3.4, 57 with "
+    "--rate 19 between 2.2 and 4.6, and 116 with --rate 29 between 3.2 and 5.2.":
+        "慢就是慢，不会超过所说的，也不会少很多：用 --rate 1 时，4 字节要 1.8 秒以上；用 --rate 8 "
+        "时，24 字节要 1.5 秒以上；用 --rate 11 时，55 字节要 3.4 秒以上；用 --rate 19 时，57 字节要 "
+        "2.2 到 4.6 秒；用 --rate 29 时，116 字节要 3.2 到 5.2 秒。",
     "The bytes of a second are read throughout the second, not all at its beginning: 192 KiB "
     "take at least half a second, from the first moment on, and after a rest.":
         "一秒的字节在整个一秒里读取，不是一开始就读完：192 KiB 至少要半秒，从第一刻起就这样，"
@@ -692,8 +697,32 @@ FINISHED = {
         "响应结束、客户端离开、或者第二个 SIGTERM 结束服务器时，属于这个响应的东西释放一次，"
         "只一次：由 valgrind 检查。",
     "An answer may take longer than --idle-timeout, as long as its client reads; one that does "
-    "not read is let go.":
-        "客户端只要一直在读，响应就可以比 --idle-timeout 更久；不读的，则会断开。",
+    "not read is let go. Behind the answer the time is what it was, and ends with 408 or silently.":
+        "客户端只要一直在读，响应就可以比 --idle-timeout 更久；不读的，则会断开。响应之后，"
+        "超时照旧：以 408 结束，或者悄悄关闭。",
+    "--idle-timeout 1, {what} behind {who}: {got} came":
+        "--idle-timeout 1，{who} 之后{what}：收到 {got}",
+    "--idle-timeout 1, {what} behind {who}: after {got} bytes ({tail}) nothing came for "
+    "{seconds} s, and it is not closed":
+        "--idle-timeout 1，{who} 之后{what}：收到 {got} 字节（{tail}）之后，{seconds} "
+        "秒内什么也没来，也没有关闭",
+    "--idle-timeout 1, and who sends a request byte by byte behind {who} is not let go in 6 s":
+        "--idle-timeout 1，{who} 之后逐字节发送请求的客户端，6 秒内没有断开",
+    "--idle-timeout 1, a request byte by byte behind {who}: {got} came":
+        "--idle-timeout 1，{who} 之后逐字节发送的请求：收到 {got}",
+    "--idle-timeout 1, {who} every 0.4 s: {what}": "--idle-timeout 1，每 0.4 秒一次 {who}：{what}",
+    "part of a request": "只有请求的一部分",
+    "part of a body": "只有请求体的一部分",
+    "a body asked for": "先问再发的请求体没有来",
+    "silence": "什么也不发",
+    "this machine is too busy": "这台机器太忙",
+    "{bad}, in the same packet behind n=9000: the numbers did not come":
+        "同一个包里，n=9000 之后是 {bad}：数字没有来",
+    "{bad}, later behind n=9000: the numbers did not come":
+        "n=9000 之后，再发 {bad}：数字没有来",
+    "8 requests, of which 4 are refused, and /stats counts {counted}":
+        "8 个请求，其中 4 个被拒绝，/stats 却计 {counted} 个",
+    "behind n={n}, POST /echo: {status} and {got}": "n={n} 之后，POST /echo：{status} 和 {got}",
     "evhttp_server, which has the same routes, says 404 as before, or counts as well: no answer "
     "that is not true. With --auth it wants credentials first.":
         "evhttp_server 用的也是这些路由：它仍然响应 404，或者同样数出来，不会给出错误的响应。有 --auth "
@@ -726,8 +755,11 @@ FINISHED = {
     "the line took {seconds} s": "这一行用了 {seconds} 秒",
     "Three clients of one loop at the same time get each its own numbers.":
         "同一个循环的三个客户端同时请求，各自得到自己的那些数。",
-    "Three clients at the same time get each its own numbers.":
-        "三个客户端同时请求，各自得到自己的那些数。",
+    "Three clients at the same time get each its own numbers; so do four, one in each of four "
+    "loops.":
+        "三个客户端同时请求，各自得到自己的那些数；四个循环里各一个，也是这样。",
+    "four loops at once: n={n} got {got} bytes": "四个循环同时：n={n} 收到 {got} 字节",
+    "four loops at once: n={n} did not come to its end": "四个循环同时：n={n} 没有发完",
     "What comes behind it waits for its last chunk, be it a request or none; with Connection: "
     "close, closing does.":
         "后面来的不论是不是请求，都要等它的最后一块发出；有 Connection: close 时，关闭要等待。",
@@ -752,9 +784,10 @@ FINISHED = {
         "四个循环同时倒转，不共享内存：由 ThreadSanitizer 检查。",
     "With six loops, a new client wakes about one of them, not all six, on either port.":
         "有六个循环时，不论哪个端口，一个新客户端大约只唤醒一个，而不是全部六个。",
-    "Without --rate there is no limit, and neither the other stages nor evhttp_server know the "
-    "flag.":
-        "没有 --rate 就不限速；其他阶段和 evhttp_server 都不认识这个选项。",
+    "Without --rate there is no limit, with --rate 1000000000 none to be seen, and neither the "
+    "other stages nor evhttp_server know the flag.":
+        "没有 --rate 就不限速，用 --rate 1000000000 时看不出限速；其他阶段和 evhttp_server "
+        "都不认识这个选项。",
     "What the limit needs is there as long as its clients are, and nothing freed is looked at: "
     "valgrind looks.":
         "客户端还在，限速用到的东西就在，不会访问已经释放的内存：由 valgrind 检查。",
@@ -769,8 +802,9 @@ FINISHED = {
     "{seconds} s for {size} bytes with --rate {rate}":
         "用 --rate {rate} 时，{size} 字节用了 {seconds} 秒",
     "one of four clients took {seconds} s": "四个客户端中，有一个用了 {seconds} 秒",
-    "--rate 1000000000: {seconds} s for {size} bytes":
-        "--rate 1000000000：{size} 字节用了 {seconds} 秒",
+    "with --rate {rate} the server ends, status {status}":
+        "用 --rate {rate} 时服务器结束了，状态 {status}",
+    "with --rate {rate}: {what}": "用 --rate {rate} 时，{what}",
     "n is any number: 5,000,000,000 begins like all others.":
         "n 可以是任何数：5,000,000,000 的开头也一样。",
     "60 answers of 700,000 bytes have left {grown} KiB":
@@ -780,6 +814,7 @@ FINISHED = {
     "{sent} KiB were taken of one that does not read, and the server has grown by {grown} KiB":
         "从一个不读的客户端收下了 {sent} KiB，服务器多占了 {grown} KiB",
     "{who} port: closed without an answer": "{who} 端口：没有应答就关闭了",
+    "{who} port: {what}": "{who} 端口：{what}",
     "{found} listeners were added with EPOLLEXCLUSIVE: two loops with two listeners each make 4":
         "{found} 个监听套接字带 EPOLLEXCLUSIVE 挂上：两个循环，各有两个监听套接字，应当是 4 个",
     "clients have it, too": "客户端也带了它",
@@ -860,10 +895,6 @@ FINISHED = {
     "not two answers": "不是两个响应",
     "with Connection: close, n=300000 ended after {got} bytes":
         "有 Connection: close 时，n=300000 在 {got} 字节后就结束了",
-    "what is no HTTP, behind n=9000: the numbers did not come":
-        "n=9000 之后的内容不是 HTTP：数字没有来",
-    "what is no HTTP, behind n=9000: {got} came, and no 400":
-        "n=9000 之后的内容不是 HTTP：收到 {got}，没有 400",
     "HEAD /count, then GET /hello: {got} came, then nothing more":
         "HEAD /count，然后 GET /hello：收到 {got}，然后再也没有",
     "{expected} was expected, {got} came": "应当是 {expected}，收到的是 {got}",
@@ -1002,8 +1033,9 @@ FINISHED = {
         "优雅退出期间也打印，然后继续退出；两个循环中第一个已经结束时，也继续退出。",
     "A client that ends its side behind the request gets all of n=1000000.":
         "客户端发完请求就关闭了自己这一端，仍然收到 n=1000000 的全部内容。",
-    "With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends.":
-        "中途来了 SIGTERM，n=1000000 照样分毫不差；然后服务器结束。",
+    "With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends. It waits "
+    "for nobody who has had his answer.":
+        "中途来了 SIGTERM，n=1000000 照样分毫不差；然后服务器结束，不等已经收到响应的客户端。",
     "SIGTERM, and n=1000000 ended after {got} bytes with {tail}":
         "SIGTERM 之后，n=1000000 在 {got} 字节后以 {tail} 结束",
     "FIN behind the request, and n=1000000 ended after {got} bytes with {tail}":
