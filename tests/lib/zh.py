@@ -527,9 +527,10 @@ FINISHED = {
         "408。",
     "200 requests cost less than 50 timerfd_settime: a deadline that moves back costs nothing.":
         "200 个请求用不到 50 次 timerfd_settime：期限往后推没有代价。",
-    "A request that comes byte by byte is answered, whatever --rearm says: who reads on must "
-    "ask again.":
-        "不论 --rearm 是什么，逐字节发来的请求都得到响应：要继续读，就得再次关注。",
+    "A request that comes byte by byte is answered, and who leaves in the middle of one is let go "
+    "at once, whatever --rearm says: who reads on must ask again.":
+        "不论 --rearm 是什么，逐字节发来的请求都得到响应，请求发到一半就离开的客户端立即放走："
+        "要继续读，就得再次关注。",
     "4 MiB come back exactly, also to a client that reads late, whatever --rearm says.":
         "不论 --rearm 是什么，4 MiB 原样返回，读得晚的客户端也一样。",
     "The listeners ask again, too: ten clients one after the other, on either port; and 150 at "
@@ -551,6 +552,11 @@ FINISHED = {
     "later, and clients that connect just then; whatever --rearm says.":
         "不论 --rearm 是什么，与 SIGTERM 在同一批的客户端照样得到响应：请求只来了一半、"
         "另一半后来才到的，还有恰好这时连接的。",
+    "--rearm={mode}, 5 clients that sent {beginning}, then {end}: {why}":
+        "--rearm={mode}，5 个客户端发送了 {beginning}，接着是 {end}：{why}",
+    "{have} of 5 clients have been accepted": "5 个客户端接受了 {have} 个",
+    "a body of 99,999,999 bytes: {status}, expected 413":
+        "99,999,999 字节的请求体：得到 {status}，应当是 413",
     "--rearm={mode}, client {number} of 30: {why}":
         "--rearm={mode}，30 个客户端中的第 {number} 个：{why}",
     "100 requests, {made} epoll_ctl": "100 个请求，{made} 次 epoll_ctl",
