@@ -153,8 +153,13 @@ def check_asleep():
                         f"{expected} calls were made, and {counted} are counted")
 
 
-def asks_the_last_loop(server: harness.Server) -> None:
+def asks_the_last_loop(server: harness.Server, trace: strace.Log | None = None) -> None:
     """The number, after at least two of four loops have ended in a drain."""
+    def seen_by_strace() -> int:
+        if not trace:
+            return 0
+        trace.settle()
+        return len(trace.calls("epoll_ctl"))
     with four_clients(server) as clients:
         for client in clients:
             for _ in range(10):
@@ -170,16 +175,22 @@ def asks_the_last_loop(server: harness.Server) -> None:
         while len(os.listdir(threads)) > left:
             require(time.monotonic() < deadline, "the loops whose clients are idle do not end")
             time.sleep(0.01)
+        made = seen_by_strace()
         last.send(STATS[-2:])
         after = json.loads(last.read_response().body)["epoll_ctl"]
         require(after >= before, f"{before} calls were counted before SIGTERM, and {after} after "
                 "three of four loops have ended")
+        require(after >= made, f"{made} calls were made before the last loop was asked, and "
+                f"{after} are counted: not the last ones of a loop that has ended")
+        most = seen_by_strace()
+        require(after <= most or not trace, f"{most} calls were made, and {after} are counted")
 
 
 def check_drain():
-    """A loop that has ended in a drain is still counted, while the last one drains."""
-    with harness.Server(STAGE, *ONE_IN_EACH_LOOP) as server:
-        asks_the_last_loop(server)
+    """A loop that has ended in a drain is still counted, to its last call, while the last one
+    drains: strace counts, too."""
+    with traced(STAGE, *ONE_IN_EACH_LOOP, calls="epoll_ctl") as (server, trace):
+        asks_the_last_loop(server, trace)
 
 
 def check_freed():

@@ -975,8 +975,14 @@ FINISHED = {
         "它们的调用已经算在这个响应里。",
     "What a loop has done before it sleeps is in the number, whichever loop is asked.":
         "循环阻塞之前做过的都算在内，不论问的是哪个循环。",
-    "A loop that has ended in a drain is still counted, while the last one drains.":
-        "优雅退出时，已经结束的循环仍然算在内，而最后一个还没有结束。",
+    "A loop that has ended in a drain is still counted, to its last call, while the last one "
+    "drains: strace counts, too.":
+        "优雅退出时，已经结束的循环仍然算在内，直到它的最后一次调用，而最后一个还没有结束："
+        "strace 也在数。",
+    "{made} calls were made before the last loop was asked, and {counted} are counted: not the "
+    "last ones of a loop that has ended":
+        "向最后一个循环询问之前调用了 {made} 次，计数是 {counted}："
+        "已经结束的循环，最后几次没有算上",
     "And nobody looks at the memory that it had: valgrind looks.":
         "它用过的内存也不能再看：由 valgrind 检查。",
     "the loops whose clients are idle do not end": "客户端空闲的循环没有结束",
