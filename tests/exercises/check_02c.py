@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import time
 
@@ -72,7 +73,8 @@ def check_others():
 
 def check_now():
     """It is counted when it is made: what 20 clients of the text port cost, which the loop finds
-    together with GET /stats and before it, is told in the answer to that."""
+    together with GET /stats and before it, is told in the answer to that; and so is what another
+    loop has done for one client before it serves the next."""
     with harness.Server(STAGE) as server, contextlib.ExitStack() as stack:
         socks = [stack.enter_context(server.connect("text")) for _ in range(20)]
         client = stack.enter_context(wire.connect(server))
@@ -86,6 +88,32 @@ def check_now():
             client.send(STATS)
         grown = json.loads(client.read_response().body)["epoll_ctl"] - before
         require(grown >= 62, f"62 calls were made, and {grown} are counted")
+    asks_beside_a_busy_loop()
+
+
+def asks_beside_a_busy_loop() -> None:
+    """Two loops with two clients each. Both of a loop are ready, and strace holds that loop between
+    them: in what each thread reads for the fourth time."""
+    hold = ("-e", "inject=recvfrom:delay_enter=2000000:when=4")
+    flags = ("--threads", "2", "--max-connections", "4")
+    with (traced(STAGE, *flags, calls="epoll_ctl,recvfrom", options=hold) as (server, trace),
+          four_clients(server) as clients):
+        for number, client in enumerate(clients):
+            client.ask(wire.request("GET", f"/hello?{number}"))
+        trace.settle()
+        read = re.findall(r'(?m)^(\d+) .*"GET /hello\?(\d)', "\n".join(trace.part()))
+        require(len(read) == 4, f"of 4 requests, strace saw {len(read)} read")
+        beside = [clients[int(number)] for thread, number in read if thread == read[0][0]]
+        asked = next(clients[int(number)] for thread, number in read if thread != read[0][0])
+        with stopped(server):
+            for client in beside:
+                client.send(HELLO)
+        trace.settle()
+        made = len(trace.calls("epoll_ctl"))
+        counted = counted_for(asked)
+        server.kill()  # it would be held until its end
+        require(counted >= made, f"{made} calls were made, and {counted} are counted, while "
+                "another loop is between two clients")
 
 
 def says_what_strace_says(server: harness.Server, trace: strace.Log, swap: int = 1) -> None:

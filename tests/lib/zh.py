@@ -970,9 +970,11 @@ FINISHED = {
         "其他阶段照旧响应 GET /stats，这个成员是 0，或者没有。",
     "{stage}: {found} epoll_ctl counted": "{stage}：数到 {found} 次 epoll_ctl",
     "It is counted when it is made: what 20 clients of the text port cost, which the loop finds "
-    "together with GET /stats and before it, is told in the answer to that.":
+    "together with GET /stats and before it, is told in the answer to that; and so is what another "
+    "loop has done for one client before it serves the next.":
         "调用时就要计数：文本端口的 20 个客户端与 GET /stats 在同一批，排在它前面，"
-        "它们的调用已经算在这个响应里。",
+        "它们的调用已经算在这个响应里；另一个循环为一个客户端做过的，"
+        "在它处理下一个客户端之前，也已经算在内。",
     "What a loop has done before it sleeps is in the number, whichever loop is asked.":
         "循环阻塞之前做过的都算在内，不论问的是哪个循环。",
     "A loop that has ended in a drain is still counted, to its last call, while the last one "
@@ -989,6 +991,9 @@ FINISHED = {
     "{before} calls were counted before SIGTERM, and {after} after three of four loops have "
     "ended":
         "SIGTERM 之前的计数是 {before}，四个循环结束了三个之后是 {after}",
+    "{made} calls were made, and {counted} are counted, while another loop is between two clients":
+        "调用了 {made} 次，计数是 {counted}，这时另一个循环正在两个客户端之间",
+    "of 4 requests, strace saw {seen} read": "4 个请求，strace 看到读了 {seen} 个",
     "{made} calls were made, and {counted} are counted": "调用了 {made} 次，计数是 {counted}",
     "one processor runs one loop at a time": "只有一个处理器，同一时刻只运行一个循环",
     "Text that is owed waits as well: the HTTP client's answer goes out before text clients that "
