@@ -136,6 +136,25 @@ def check_cost():
         require(made <= 220, f"100 requests, {made} epoll_ctl")
 
 
+def check_refused():
+    """Who cannot be hung on the tree is closed at once, and the next one is served: the kernel
+    refuses the first client (ENOSPC: max_user_watches)."""
+    with traced(STAGE, calls="epoll_ctl,accept4") as (server, trace):
+        with server.connect("http") as sock:
+            ask_hello(sock)
+        trace.settle()
+        clients = {call.result for call in trace.calls("accept4")}
+        added = [number for number, call in enumerate(trace.calls("epoll_ctl"), 1)
+                 if call.parts[1] == "EPOLL_CTL_ADD" and call.parts[2] in clients]
+        require(added, "no EPOLL_CTL_ADD for a client")
+    refuse = ("-e", f"inject=epoll_ctl:error=ENOSPC:when={added[0]}")
+    with traced(STAGE, calls="epoll_ctl", options=refuse) as (server, _):
+        with server.connect("http") as sock, contextlib.suppress(ConnectionError):
+            to_the_end(sock, "ENOSPC for a client")
+        with server.connect("http", timeout=5) as sock:
+            ask_hello(sock)
+
+
 def check_second_signal():
     """The signalfd asks again, and so does what wakes the other loops: a second SIGTERM ends a
     drain that waits for a slow client in each of four loops."""

@@ -552,6 +552,11 @@ FINISHED = {
     "later, and clients that connect just then; whatever --rearm says.":
         "不论 --rearm 是什么，与 SIGTERM 在同一批的客户端照样得到响应：请求只来了一半、"
         "另一半后来才到的，还有恰好这时连接的。",
+    "Who cannot be hung on the tree is closed at once, and the next one is served: the kernel "
+    "refuses the first client (ENOSPC: max_user_watches).":
+        "不能挂到树上的客户端立即关闭，下一个得到服务：内核拒绝第一个客户端"
+        "（ENOSPC：max_user_watches）。",
+    "no EPOLL_CTL_ADD for a client": "没有给客户端的 EPOLL_CTL_ADD",
     "--rearm={mode}, 5 clients that sent {beginning}, then {end}: {why}":
         "--rearm={mode}，5 个客户端发送了 {beginning}，接着是 {end}：{why}",
     "{have} of 5 clients have been accepted": "5 个客户端接受了 {have} 个",
