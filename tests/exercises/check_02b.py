@@ -2,19 +2,22 @@
 
 import contextlib
 import signal
+import socket
 import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, ONE_IN_EACH_LOOP, TWO_PLACES, Unmet, ask_hello, four_clients, interests,
-    lets_in_the_starved, looks_at_nothing_freed, noise, passes_two_places, require, reset,
-    serves_a_crowd, stopped, stream_of_answers, through, to_the_end, traced)
+    HELLO, ONE_IN_EACH_LOOP, PATIENCE, TWO_PLACES, Unmet, ask_hello, four_clients, interests,
+    lets_go, lets_in_the_starved, noise, passes_two_places, require, reset, serves_a_crowd,
+    stopped, stream_of_answers, through, to_the_end, traced, watched_by_valgrind)
 from tests.exercises.kept import stays
 from tests.lib import wire
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]
 MODES = ("mod", "del-add", "eager")
+UPLOAD = wire.request("POST", "/echo", body=noise(40_000))[:-20_000]
+END = {reset: "RST", socket.socket.close: "FIN"}
 
 
 def check_flag():
@@ -35,8 +38,8 @@ def check_flag():
 
 
 def check_pieces():
-    """A request that comes byte by byte is answered, whatever --rearm says: who reads on must
-    ask again."""
+    """A request that comes byte by byte is answered, and who leaves in the middle of one is let go
+    at once, whatever --rearm says: who reads on must ask again."""
     for mode in MODES:
         with harness.Server(STAGE, "--rearm", mode) as server, server.connect("http") as sock:
             sock.settimeout(4)
@@ -45,6 +48,29 @@ def check_pieces():
                     sock.sendall(bytes([byte]))
                     time.sleep(0.002)
                 stream_of_answers(sock, 1)
+            for port, beginning in (("http", HELLO[:-2]), ("http", UPLOAD), ("text", b"1")):
+                for leave in (reset, socket.socket.close):
+                    try:
+                        leaves_with_the_last_bytes(server, port, beginning, leave)
+                    except Unmet as error:
+                        raise Unmet(f"--rearm={mode}, 5 clients that sent {beginning[:9]!r}, "
+                                    f"then {END[leave]}: {error}") from None
+
+
+def leaves_with_the_last_bytes(server: harness.Server, port: str, data: bytes, leave) -> None:
+    """One event tells of the bytes and of the end. Who reads gets the bytes, and must look again
+    to see the end: the time-out would come after a minute."""
+    before = server.sockets()
+    socks = [server.connect(port) for _ in range(5)]
+    deadline = time.monotonic() + PATIENCE
+    while (have := server.sockets() - before) < len(socks):
+        require(time.monotonic() < deadline, f"{have} of {len(socks)} clients have been accepted")
+        time.sleep(0.01)
+    with stopped(server):
+        for sock in socks:
+            sock.sendall(data)
+            leave(sock)
+    lets_go(server, before)
 
 
 def check_bytes():
@@ -110,6 +136,25 @@ def check_cost():
         require(made <= 220, f"100 requests, {made} epoll_ctl")
 
 
+def check_refused():
+    """Who cannot be hung on the tree is closed at once, and the next one is served: the kernel
+    refuses the first client (ENOSPC: max_user_watches)."""
+    with traced(STAGE, calls="epoll_ctl,accept4") as (server, trace):
+        with server.connect("http") as sock:
+            ask_hello(sock)
+        trace.settle()
+        clients = {call.result for call in trace.calls("accept4")}
+        added = [number for number, call in enumerate(trace.calls("epoll_ctl"), 1)
+                 if call.parts[1] == "EPOLL_CTL_ADD" and call.parts[2] in clients]
+        require(added, "no EPOLL_CTL_ADD for a client")
+    refuse = ("-e", f"inject=epoll_ctl:error=ENOSPC:when={added[0]}")
+    with traced(STAGE, calls="epoll_ctl", options=refuse) as (server, _):
+        with server.connect("http") as sock, contextlib.suppress(ConnectionError):
+            to_the_end(sock, "ENOSPC for a client")
+        with server.connect("http", timeout=5) as sock:
+            ask_hello(sock)
+
+
 def check_second_signal():
     """The signalfd asks again, and so does what wakes the other loops: a second SIGTERM ends a
     drain that waits for a slow client in each of four loops."""
@@ -166,9 +211,48 @@ def check_closed():
                 if number > 3:
                     reset(sock)
         with server.connect("http") as silent:
-            to_the_end(silent, "--idle-timeout 0.2")
+            to_the_end(silent, "--idle-timeout 0.5")
+        closed_by_the_timer(server)
     for mode in MODES:
-        looks_at_nothing_freed(STAGE, conversation, "--rearm", mode, "--idle-timeout", "0.2")
+        flags = ("--rearm", mode, "--idle-timeout", "0.5")
+        with watched_by_valgrind(STAGE, *flags) as server:
+            sockets = server.sockets()
+            conversation(server)
+            lets_go(server, sockets, patience=20)
+            closed_by_sigterm(server)
+
+
+def closed_by_the_timer(server: harness.Server) -> None:
+    """After the batch in which it was reported: a refused client's second is up when a byte that
+    it sent is read."""
+    with server.connect("http") as refused, server.connect("http") as busy:
+        refused.sendall(wire.request("POST", "/echo", "Content-Length: 99999999"))
+        status = wire.Client(refused).read_response().status
+        require(status == 413, f"a body of 99,999,999 bytes: {status}, expected 413")
+        with contextlib.suppress(ConnectionError):  # on a busy machine they are closed by now
+            # If the server slept when it is stopped, it would wake up with nothing at first
+            # (EINTR), and the timer strike then.
+            busy.sendall(HELLO * 3000)
+            busy.recv(1)
+            with stopped(server):
+                refused.sendall(b"1")
+                reset(busy)
+                time.sleep(1.1)
+
+
+def closed_by_sigterm(server: harness.Server) -> None:
+    """In the batch in which it was reported, by the signal's handler: that sees who has left. And
+    another client keeps the loop, until its time is up."""
+    with server.connect("http") as left, server.connect("http") as begun:
+        ask_hello(left)
+        begun.sendall(HELLO[:-2])
+        time.sleep(0.1)  # both wait again: what comes first is reported first
+        with contextlib.suppress(ConnectionError):
+            with stopped(server):
+                left.sendall(b"\r\n")
+                left.close()
+                server.signal()
+            to_the_end(begun, "half a request, then SIGTERM", PATIENCE)
 
 
 def check_the_rest():

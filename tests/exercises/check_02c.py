@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import time
 
@@ -72,7 +73,8 @@ def check_others():
 
 def check_now():
     """It is counted when it is made: what 20 clients of the text port cost, which the loop finds
-    together with GET /stats and before it, is told in the answer to that."""
+    together with GET /stats and before it, is told in the answer to that; and so is what another
+    loop has done for one client before it serves the next."""
     with harness.Server(STAGE) as server, contextlib.ExitStack() as stack:
         socks = [stack.enter_context(server.connect("text")) for _ in range(20)]
         client = stack.enter_context(wire.connect(server))
@@ -86,6 +88,32 @@ def check_now():
             client.send(STATS)
         grown = json.loads(client.read_response().body)["epoll_ctl"] - before
         require(grown >= 62, f"62 calls were made, and {grown} are counted")
+    asks_beside_a_busy_loop()
+
+
+def asks_beside_a_busy_loop() -> None:
+    """Two loops with two clients each. Both of a loop are ready, and strace holds that loop between
+    them: in what each thread reads for the fourth time."""
+    hold = ("-e", "inject=recvfrom:delay_enter=2000000:when=4")
+    flags = ("--threads", "2", "--max-connections", "4")
+    with (traced(STAGE, *flags, calls="epoll_ctl,recvfrom", options=hold) as (server, trace),
+          four_clients(server) as clients):
+        for number, client in enumerate(clients):
+            client.ask(wire.request("GET", f"/hello?{number}"))
+        trace.settle()
+        read = re.findall(r'(?m)^(\d+) .*"GET /hello\?(\d)', "\n".join(trace.part()))
+        require(len(read) == 4, f"of 4 requests, strace saw {len(read)} read")
+        beside = [clients[int(number)] for thread, number in read if thread == read[0][0]]
+        asked = next(clients[int(number)] for thread, number in read if thread != read[0][0])
+        with stopped(server):
+            for client in beside:
+                client.send(HELLO)
+        trace.settle()
+        made = len(trace.calls("epoll_ctl"))
+        counted = counted_for(asked)
+        server.kill()  # it would be held until its end
+        require(counted >= made, f"{made} calls were made, and {counted} are counted, while "
+                "another loop is between two clients")
 
 
 def says_what_strace_says(server: harness.Server, trace: strace.Log, swap: int = 1) -> None:
@@ -153,8 +181,13 @@ def check_asleep():
                         f"{expected} calls were made, and {counted} are counted")
 
 
-def asks_the_last_loop(server: harness.Server) -> None:
+def asks_the_last_loop(server: harness.Server, trace: strace.Log | None = None) -> None:
     """The number, after at least two of four loops have ended in a drain."""
+    def seen_by_strace() -> int:
+        if not trace:
+            return 0
+        trace.settle()
+        return len(trace.calls("epoll_ctl"))
     with four_clients(server) as clients:
         for client in clients:
             for _ in range(10):
@@ -170,16 +203,22 @@ def asks_the_last_loop(server: harness.Server) -> None:
         while len(os.listdir(threads)) > left:
             require(time.monotonic() < deadline, "the loops whose clients are idle do not end")
             time.sleep(0.01)
+        made = seen_by_strace()
         last.send(STATS[-2:])
         after = json.loads(last.read_response().body)["epoll_ctl"]
         require(after >= before, f"{before} calls were counted before SIGTERM, and {after} after "
                 "three of four loops have ended")
+        require(after >= made, f"{made} calls were made before the last loop was asked, and "
+                f"{after} are counted: not the last ones of a loop that has ended")
+        most = seen_by_strace()
+        require(after <= most or not trace, f"{most} calls were made, and {after} are counted")
 
 
 def check_drain():
-    """A loop that has ended in a drain is still counted, while the last one drains."""
-    with harness.Server(STAGE, *ONE_IN_EACH_LOOP) as server:
-        asks_the_last_loop(server)
+    """A loop that has ended in a drain is still counted, to its last call, while the last one
+    drains: strace counts, too."""
+    with traced(STAGE, *ONE_IN_EACH_LOOP, calls="epoll_ctl") as (server, trace):
+        asks_the_last_loop(server, trace)
 
 
 def check_freed():

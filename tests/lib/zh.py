@@ -529,9 +529,10 @@ FINISHED = {
         "408。",
     "200 requests cost less than 50 timerfd_settime: a deadline that moves back costs nothing.":
         "200 个请求用不到 50 次 timerfd_settime：期限往后推没有代价。",
-    "A request that comes byte by byte is answered, whatever --rearm says: who reads on must "
-    "ask again.":
-        "不论 --rearm 是什么，逐字节发来的请求都得到响应：要继续读，就得再次关注。",
+    "A request that comes byte by byte is answered, and who leaves in the middle of one is let go "
+    "at once, whatever --rearm says: who reads on must ask again.":
+        "不论 --rearm 是什么，逐字节发来的请求都得到响应，请求发到一半就离开的客户端立即放走："
+        "要继续读，就得再次关注。",
     "4 MiB come back exactly, also to a client that reads late, whatever --rearm says.":
         "不论 --rearm 是什么，4 MiB 原样返回，读得晚的客户端也一样。",
     "The listeners ask again, too: ten clients one after the other, on either port; and 150 at "
@@ -553,6 +554,16 @@ FINISHED = {
     "later, and clients that connect just then; whatever --rearm says.":
         "不论 --rearm 是什么，与 SIGTERM 在同一批的客户端照样得到响应：请求只来了一半、"
         "另一半后来才到的，还有恰好这时连接的。",
+    "Who cannot be hung on the tree is closed at once, and the next one is served: the kernel "
+    "refuses the first client (ENOSPC: max_user_watches).":
+        "不能挂到树上的客户端立即关闭，下一个得到服务：内核拒绝第一个客户端"
+        "（ENOSPC：max_user_watches）。",
+    "no EPOLL_CTL_ADD for a client": "没有给客户端的 EPOLL_CTL_ADD",
+    "--rearm={mode}, 5 clients that sent {beginning}, then {end}: {why}":
+        "--rearm={mode}，5 个客户端发送了 {beginning}，接着是 {end}：{why}",
+    "{have} of 5 clients have been accepted": "5 个客户端接受了 {have} 个",
+    "a body of 99,999,999 bytes: {status}, expected 413":
+        "99,999,999 字节的请求体：得到 {status}，应当是 413",
     "--rearm={mode}, client {number} of 30: {why}":
         "--rearm={mode}，30 个客户端中的第 {number} 个：{why}",
     "100 requests, {made} epoll_ctl": "100 个请求，{made} 次 epoll_ctl",
@@ -1000,19 +1011,30 @@ FINISHED = {
         "其他阶段照旧响应 GET /stats，这个成员是 0，或者没有。",
     "{stage}: {found} epoll_ctl counted": "{stage}：数到 {found} 次 epoll_ctl",
     "It is counted when it is made: what 20 clients of the text port cost, which the loop finds "
-    "together with GET /stats and before it, is told in the answer to that.":
+    "together with GET /stats and before it, is told in the answer to that; and so is what another "
+    "loop has done for one client before it serves the next.":
         "调用时就要计数：文本端口的 20 个客户端与 GET /stats 在同一批，排在它前面，"
-        "它们的调用已经算在这个响应里。",
+        "它们的调用已经算在这个响应里；另一个循环为一个客户端做过的，"
+        "在它处理下一个客户端之前，也已经算在内。",
     "What a loop has done before it sleeps is in the number, whichever loop is asked.":
         "循环阻塞之前做过的都算在内，不论问的是哪个循环。",
-    "A loop that has ended in a drain is still counted, while the last one drains.":
-        "优雅退出时，已经结束的循环仍然算在内，而最后一个还没有结束。",
+    "A loop that has ended in a drain is still counted, to its last call, while the last one "
+    "drains: strace counts, too.":
+        "优雅退出时，已经结束的循环仍然算在内，直到它的最后一次调用，而最后一个还没有结束："
+        "strace 也在数。",
+    "{made} calls were made before the last loop was asked, and {counted} are counted: not the "
+    "last ones of a loop that has ended":
+        "向最后一个循环询问之前调用了 {made} 次，计数是 {counted}："
+        "已经结束的循环，最后几次没有算上",
     "And nobody looks at the memory that it had: valgrind looks.":
         "它用过的内存也不能再看：由 valgrind 检查。",
     "the loops whose clients are idle do not end": "客户端空闲的循环没有结束",
     "{before} calls were counted before SIGTERM, and {after} after three of four loops have "
     "ended":
         "SIGTERM 之前的计数是 {before}，四个循环结束了三个之后是 {after}",
+    "{made} calls were made, and {counted} are counted, while another loop is between two clients":
+        "调用了 {made} 次，计数是 {counted}，这时另一个循环正在两个客户端之间",
+    "of 4 requests, strace saw {seen} read": "4 个请求，strace 看到读了 {seen} 个",
     "{made} calls were made, and {counted} are counted": "调用了 {made} 次，计数是 {counted}",
     "one processor runs one loop at a time": "只有一个处理器，同一时刻只运行一个循环",
     "Text that is owed waits as well: the HTTP client's answer goes out before text clients that "
