@@ -649,8 +649,10 @@ FINISHED = {
     "An HTTP/1.0 client gets no chunks: the body ends with the connection, even where it asked "
     "to keep that.":
         "HTTP/1.0 客户端收到的不分块：响应体到连接结束为止，哪怕它请求保持连接。",
-    "An answer leaves nothing behind: 60 of 700,000 bytes cost less than 8 MiB.":
-        "响应之后什么也不留下：60 个 700,000 字节的响应占用不到 8 MiB。",
+    "An answer leaves nothing behind, whether its client asks on, stays or leaves before it is "
+    "complete: 60 of 700,000 bytes cost less than 8 MiB.":
+        "响应之后什么也不留下，无论客户端继续请求、留着不走，还是没收完就离开："
+        "60 个 700,000 字节的响应占用不到 8 MiB。",
     "And it has gone out before that, although --rearm=swap waits for EPOLLOUT in between.":
         "而且在那之前就发出去了，尽管 --rearm=swap 中间要等 EPOLLOUT。",
     "Answers are not held back: with --rate 2000, 40 short requests get 40 pages at once.":
@@ -771,8 +773,12 @@ FINISHED = {
         "--rate 1000000000：{size} 字节用了 {seconds} 秒",
     "n is any number: 5,000,000,000 begins like all others.":
         "n 可以是任何数：5,000,000,000 的开头也一样。",
-    "60 answers of 700,000 bytes have left {grown} KiB":
-        "60 个 700,000 字节的响应之后，还占着 {grown} KiB",
+    "60 answers of 700,000 bytes to one client have left {grown} KiB":
+        "一个客户端的 60 个 700,000 字节的响应之后，还占着 {grown} KiB",
+    "60 answers of 700,000 bytes to clients that are still there have left {grown} KiB":
+        "60 个 700,000 字节的响应，客户端都还连着，还占着 {grown} KiB",
+    "60 answers of 700,000 bytes to clients that left before the end have left {grown} KiB":
+        "60 个 700,000 字节的响应，客户端没收完就离开了，还占着 {grown} KiB",
     "an answer was not its own request's body, reversed": "有个响应不是它自己的请求体倒过来的样子",
     "interests without it: {found}": "没有带它的关注的事件：{found}",
     "{sent} KiB were taken of one that does not read, and the server has grown by {grown} KiB":
