@@ -1013,8 +1013,10 @@ FINISHED = {
         "四个循环同时数数，不共享内存：由 ThreadSanitizer 检查。",
     "n=50000 ended with {tail}": "n=50000 以 {tail} 结束",
     "Who is gone is not looked at again: 6 clients that reset the connection while there is more "
-    "of them to read, and one that the clock ends. Their memory is free: valgrind looks.":
-        "走了的不能再看：6 个客户端在还有数据没读完时复位连接，还有一个因超时关闭。"
+    "of them to read, one that the clock ends, and some of whom bytes come in the turn in which "
+    "the clock or SIGTERM ends them. Their memory is free: valgrind looks.":
+        "走了的不能再看：6 个客户端在还有数据没读完时复位连接；一个因超时关闭；"
+        "还有几个在因超时或 SIGTERM 关闭的同一轮里又发来字节。"
         "它们的内存已经释放：由 valgrind 检查。",
     "What was true stays true: drains, limits, time-outs, four loops (black-box tests).":
         "原来成立的仍然成立：优雅退出、上限、超时、四个循环（黑盒测试）。",
