@@ -525,8 +525,10 @@ FINISHED = {
     "then closed, too; a beginning of a request gets 408.":
         "重新计时有效：每 0.3 秒请求一次的客户端保持 1.5 秒，然后也关闭；只有开头的请求得到 "
         "408。",
-    "200 requests cost less than 50 timerfd_settime: a deadline that moves back costs nothing.":
-        "200 个请求用不到 50 次 timerfd_settime：期限往后推没有代价。",
+    "200 requests cost less than 50 timerfd_settime: a deadline that moves back costs nothing, nor "
+    "does one that stays, of an idle client, of one that was refused, or of the next heartbeat.":
+        "200 个请求用不到 50 次 timerfd_settime：期限往后推没有代价，不变的期限也没有，不论是空闲客户端的、"
+        "遭到拒绝的客户端的，还是下一次心跳的。",
     "A request that comes byte by byte is answered, whatever --rearm says: who reads on must "
     "ask again.":
         "不论 --rearm 是什么，逐字节发来的请求都得到响应：要继续读，就得再次关注。",
@@ -882,7 +884,12 @@ FINISHED = {
     "no timerfd_create": "没有 timerfd_create",
     "no timerfd_settime at all: there is no timerfd yet":
         "一次 timerfd_settime 也没有：还没有 timerfd",
-    "200 requests, {times} times timerfd_settime": "200 个请求，{times} 次 timerfd_settime",
+    "200 requests {how}, {times} times timerfd_settime":
+        "200 个请求（{how}），{times} 次 timerfd_settime",
+    "of one client": "只有一个客户端",
+    "beside an idle client": "旁边有一个空闲的客户端",
+    "beside one that was refused": "旁边有一个遭到拒绝的客户端",
+    "with --heartbeat 0.5": "用 --heartbeat 0.5",
     "{woken} wake-ups in two seconds without a client": "没有客户端，两秒内却醒来 {woken} 次",
     "the server said something": "服务器发来了数据",
     "no EPOLLONESHOT": "没有 EPOLLONESHOT",
