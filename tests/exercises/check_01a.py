@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import re
 import socket
+import time
 
 from tests import harness
 from tests.exercises.clients import Unmet, ask, connection, four_loops, lets_go, require
@@ -104,15 +105,42 @@ def answer_to(server: harness.Server, request: bytes) -> tuple[bytes, bytes]:
 
 def check_like_echo():
     """But for the bytes' order it is like /echo: with other methods, versions, fields and queries,
-    in what is refused; and a path that is only similar is not it."""
+    in what is refused and what /stats counts; and a path that is only similar is not it."""
     for stage in harness.STAGES:
         with harness.Server(stage) as server:
+            def counted() -> int:
+                return wire.stats(server)["requests"]
+
             for model, request in zip(requests_to("echo"), requests_to("reverse")):
+                before = counted()
                 head, body = answer_to(server, model)
                 wanted = head + (body[::-1] if b" 200 " in head[:20] else body)
+                between = counted()
                 got = b"".join(answer_to(server, request))
                 require(got == wanted, f"{stage}, {request[:60]!r}: {wanted[:200]!r} was expected, "
                         f"{got[:200]!r} came")
+                # Less the question itself.
+                more, expected = counted() - between - 1, between - before - 1
+                require(more == expected, f"{stage}, {request[:60]!r}: /stats counts {more} "
+                        f"requests, expected {expected}")
+
+
+def check_clock():
+    """Its answer starts the client's clock anew: who asks again and again is kept for longer than
+    --idle-timeout."""
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for stage in harness.STAGES:
+            server = stack.enter_context(harness.Server(stage, "--idle-timeout", "2"))
+            clients.append((stage, stack.enter_context(wire.connect(server))))
+        for _ in range(4):
+            time.sleep(0.6)
+            for stage, client in clients:
+                try:
+                    client.ask(wire.request("POST", "/reverse", body=b"ab"))
+                except (OSError, wire.Unexpected):
+                    raise Unmet(f"{stage}: closed, with --idle-timeout 2, though it was asked "
+                                "every 0.6 s") from None
 
 
 def check_pipeline():

@@ -466,9 +466,16 @@ FINISHED = {
     "Each size up to 40 bytes, and those around 4, 12, 16 and 64 KiB.":
         "40 字节以内的每一种大小，还有 4、12、16 和 64 KiB 前后的大小。",
     "But for the bytes' order it is like /echo: with other methods, versions, fields and queries, "
-    "in what is refused; and a path that is only similar is not it.":
-        "除了字节的顺序，都和 /echo 一样：其他方法、版本、字段和查询，拒绝的时候也是；"
+    "in what is refused and what /stats counts; and a path that is only similar is not it.":
+        "除了字节的顺序，都和 /echo 一样：其他方法、版本、字段和查询，拒绝的时候、/stats 的计数也是；"
         "只是相像的路径不算。",
+    "Its answer starts the client's clock anew: who asks again and again is kept for longer than "
+    "--idle-timeout.":
+        "它的响应让客户端的计时重新开始：一再请求的客户端，连接保持得比 --idle-timeout 更久。",
+    "{stage}, {request}: /stats counts {more} requests, expected {expected}":
+        "{stage}，{request}：/stats 计了 {more} 个请求，应当是 {expected} 个",
+    "closed, with --idle-timeout 2, though it was asked every 0.6 s":
+        "用 --idle-timeout 2 时，每 0.6 秒请求一次，却关闭了",
     "Requests in one packet, of this route and of others, are answered in their order.":
         "同一个包里的请求，这条路由的和其他路由的，按顺序得到响应。",
     "{stage}, {request}: {wanted} was expected, {got} came":
