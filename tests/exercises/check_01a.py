@@ -1,10 +1,13 @@
 """POST /reverse, in the part that all stages share."""
 
+import contextlib
 import http.client
 import re
+import socket
+import time
 
 from tests import harness
-from tests.exercises.clients import Unmet, ask, connection, four_loops, require
+from tests.exercises.clients import Unmet, ask, connection, four_loops, lets_go, require
 from tests.exercises.kept import OF_HTTP, stays
 from tests.lib import wire
 
@@ -102,15 +105,42 @@ def answer_to(server: harness.Server, request: bytes) -> tuple[bytes, bytes]:
 
 def check_like_echo():
     """But for the bytes' order it is like /echo: with other methods, versions, fields and queries,
-    in what is refused; and a path that is only similar is not it."""
+    in what is refused and what /stats counts; and a path that is only similar is not it."""
     for stage in harness.STAGES:
         with harness.Server(stage) as server:
+            def counted() -> int:
+                return wire.stats(server)["requests"]
+
             for model, request in zip(requests_to("echo"), requests_to("reverse")):
+                before = counted()
                 head, body = answer_to(server, model)
                 wanted = head + (body[::-1] if b" 200 " in head[:20] else body)
+                between = counted()
                 got = b"".join(answer_to(server, request))
                 require(got == wanted, f"{stage}, {request[:60]!r}: {wanted[:200]!r} was expected, "
                         f"{got[:200]!r} came")
+                # Less the question itself.
+                more, expected = counted() - between - 1, between - before - 1
+                require(more == expected, f"{stage}, {request[:60]!r}: /stats counts {more} "
+                        f"requests, expected {expected}")
+
+
+def check_clock():
+    """Its answer starts the client's clock anew: who asks again and again is kept for longer than
+    --idle-timeout."""
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for stage in harness.STAGES:
+            server = stack.enter_context(harness.Server(stage, "--idle-timeout", "2"))
+            clients.append((stage, stack.enter_context(wire.connect(server))))
+        for _ in range(4):
+            time.sleep(0.6)
+            for stage, client in clients:
+                try:
+                    client.ask(wire.request("POST", "/reverse", body=b"ab"))
+                except (OSError, wire.Unexpected):
+                    raise Unmet(f"{stage}: closed, with --idle-timeout 2, though it was asked "
+                                "every 0.6 s") from None
 
 
 def check_pipeline():
@@ -181,18 +211,47 @@ def check_expect():
             require(body == b"cba", f"{stage}: {b'cba'!r} was expected, {body[:40]!r} came")
 
 
+def asks_on(server: harness.Server, bodies: list[bytes], stack: contextlib.ExitStack) -> None:
+    """One client, again and again."""
+    client = connection(server)
+    stack.callback(client.close)
+    for body in bodies:
+        reversed_of(client, body, body[::-1])
+
+
+def stay(server: harness.Server, bodies: list[bytes], stack: contextlib.ExitStack) -> None:
+    """Each has its answer, and is silent: as many are connected as there were answers."""
+    for body in bodies:
+        asks_on(server, [body], stack)
+
+
+def leave(server: harness.Server, bodies: list[bytes], _) -> None:
+    """They are owed most of the answer."""
+    before = server.sockets()
+    for body in bodies:
+        with server.connect("http") as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)
+            sock.sendall(wire.request("POST", "/reverse", body=body))
+            sock.recv(1)
+            wire.reset_when_closed(sock)
+    lets_go(server, before)
+
+
 def check_memory():
-    """An answer leaves nothing behind: 60 of 700,000 bytes cost less than 8 MiB."""
-    with harness.Server(harness.STAGES[0]) as server:
-        client = connection(server)
-        body = bytes(700_000)
-        reversed_of(client, body, body)
-        before = server.resident()
-        for _ in range(60):
-            reversed_of(client, body, body)
-        grown = (server.resident() - before) >> 10
-        client.close()
-        require(grown < 8 * 1024, f"60 answers of 700,000 bytes have left {grown} KiB")
+    """An answer leaves nothing behind, whether its client asks on, stays or leaves before it is
+    complete: 60 of 700,000 bytes cost less than 8 MiB."""
+    bodies = [bytes([number]) * (700_000 - number) + b"end" for number in range(60)]  # none twice
+    for stage in harness.STAGES:
+        with harness.Server(stage) as server:
+            for clients, whom in ((asks_on, "one client"), (stay, "clients that are still there"),
+                                  (leave, "clients that left before the end")):
+                with contextlib.ExitStack() as stack:
+                    clients(server, bodies[:2], stack)
+                    before = server.resident()
+                    clients(server, bodies, stack)
+                    grown = (server.resident() - before) >> 10
+                require(grown < 8 * 1024, f"{stage}: 60 answers of 700,000 bytes to {whom} have "
+                        f"left {grown} KiB")
 
 
 def check_threads():

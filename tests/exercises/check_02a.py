@@ -128,14 +128,18 @@ def check_starved():
 def check_far():
     """A far deadline is no near one: with --idle-timeout of a month, or of what overflows 32 bits
     of milliseconds, the loop sleeps."""
-    for timeout in ("2592000", "4294967.4"):
-        with traced(STAGE, "--idle-timeout", timeout, calls=CALLS) as (server, trace):
-            with server.connect("http") as sock:
-                ask_hello(sock)
-                time.sleep(0.2)
-                before = len(time_outs(trace))
-                time.sleep(0.6)
-                woken = len(time_outs(trace)) - before
+    with contextlib.ExitStack() as stack:
+        looked_at = []
+        for timeout in ("2592000", "4294967.4"):
+            server, trace = stack.enter_context(
+                traced(STAGE, "--idle-timeout", timeout, calls=CALLS))
+            ask_hello(stack.enter_context(server.connect("http")))
+            looked_at.append((timeout, trace))
+        time.sleep(0.2)
+        before = [len(time_outs(trace)) for _, trace in looked_at]
+        time.sleep(0.6)
+        for (timeout, trace), earlier in zip(looked_at, before):
+            woken = len(time_outs(trace)) - earlier
             require(trace.calls("timerfd_create"), "no timerfd_create")
             require(woken <= 1, f"--idle-timeout {timeout}: {woken} wake-ups in 0.6 s of silence")
 
@@ -166,15 +170,29 @@ def check_descriptors():
         require(left < 10, f"{left} descriptors more than before")
 
 
+def costs_little(server: harness.Server, trace, how: str, before: int = 0) -> int:
+    """200 requests; how often the timer has been set until now."""
+    with server.connect("http") as sock:
+        ask_hello(sock, 200)
+    trace.settle()
+    set_ = len(trace.calls("timerfd_settime"))
+    require(set_ > 0, "no timerfd_settime at all: there is no timerfd yet")
+    require(set_ - before < 50, f"200 requests {how}, {set_ - before} times timerfd_settime")
+    return set_
+
+
 def check_cost():
-    """200 requests cost less than 50 timerfd_settime: a deadline that moves back costs nothing."""
-    with traced(STAGE, "--idle-timeout", "30", calls=CALLS) as (server, trace):
-        with server.connect("http") as sock:
-            ask_hello(sock, 200)
-        trace.settle()
-        set_ = len(trace.calls("timerfd_settime"))
-        require(set_ > 0, "no timerfd_settime at all: there is no timerfd yet")
-        require(set_ < 50, f"200 requests, {set_} times timerfd_settime")
+    """200 requests cost less than 50 timerfd_settime: a deadline that moves back costs nothing, nor
+    does one that stays, of an idle client, of one that was refused, or of the next heartbeat."""
+    with traced(STAGE, "--heartbeat", "0.5", calls=CALLS) as (heart, beats), \
+            traced(STAGE, "--idle-timeout", "30", calls=CALLS) as (server, trace):
+        with server.connect("http"):  # the first one: what is set is its deadline
+            before = costs_little(server, trace, "beside an idle client")
+        before = costs_little(server, trace, "of one client", before)
+        with server.connect("http") as refused:
+            refused.sendall(b"NOT HTTP\r\n\r\n")
+            costs_little(server, trace, "beside one that was refused", before)
+        costs_little(heart, beats, "with --heartbeat 0.5")
 
 
 def check_once():

@@ -217,14 +217,16 @@ def watched_by_valgrind(stage: str, *flags: str, ports: tuple[str, ...] = ("text
     needs_valgrind()
     valgrind = ("valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite")
     with harness.Server(stage, *flags, ports=ports, wrapper=valgrind, start_timeout=60) as server:
-        yield server
-        server.wait(30)
-        said = re.search(r"==\d+== (Invalid.*|.*uninitialised.*|.* definitely lost).*\n"
-                         r"((?:==\d+== +(?:at|by) .*\n)*)", server.stderr())
-        if said:
-            frames = re.findall(r": (.*)", said[2])
-            ours = next((frame for frame in frames if ".cc:" in frame), frames[0])
-            raise Unmet(f"valgrind says: {said[1]}, {ours}")
+        try:
+            yield server
+            server.wait(30)
+        finally:  # what valgrind says tells more than a connection that it broke
+            said = re.search(r"==\d+== (Invalid.*|.*uninitialised.*|.* definitely lost).*\n"
+                             r"((?:==\d+== +(?:at|by) .*\n)*)", server.stderr())
+            if said:
+                frames = re.findall(r": (.*)", said[2])
+                ours = next((frame for frame in frames if ".cc:" in frame), frames[0])
+                raise Unmet(f"valgrind says: {said[1]}, {ours}")
 
 
 def looks_at_nothing_freed(stage: str, conversation, *flags: str) -> None:

@@ -468,9 +468,16 @@ FINISHED = {
     "Each size up to 40 bytes, and those around 4, 12, 16 and 64 KiB.":
         "40 字节以内的每一种大小，还有 4、12、16 和 64 KiB 前后的大小。",
     "But for the bytes' order it is like /echo: with other methods, versions, fields and queries, "
-    "in what is refused; and a path that is only similar is not it.":
-        "除了字节的顺序，都和 /echo 一样：其他方法、版本、字段和查询，拒绝的时候也是；"
+    "in what is refused and what /stats counts; and a path that is only similar is not it.":
+        "除了字节的顺序，都和 /echo 一样：其他方法、版本、字段和查询，拒绝的时候、/stats 的计数也是；"
         "只是相像的路径不算。",
+    "Its answer starts the client's clock anew: who asks again and again is kept for longer than "
+    "--idle-timeout.":
+        "它的响应让客户端的计时重新开始：一再请求的客户端，连接保持得比 --idle-timeout 更久。",
+    "{stage}, {request}: /stats counts {more} requests, expected {expected}":
+        "{stage}，{request}：/stats 计了 {more} 个请求，应当是 {expected} 个",
+    "closed, with --idle-timeout 2, though it was asked every 0.6 s":
+        "用 --idle-timeout 2 时，每 0.6 秒请求一次，却关闭了",
     "Requests in one packet, of this route and of others, are answered in their order.":
         "同一个包里的请求，这条路由的和其他路由的，按顺序得到响应。",
     "{stage}, {request}: {wanted} was expected, {got} came":
@@ -527,8 +534,10 @@ FINISHED = {
     "then closed, too; a beginning of a request gets 408.":
         "重新计时有效：每 0.3 秒请求一次的客户端保持 1.5 秒，然后也关闭；只有开头的请求得到 "
         "408。",
-    "200 requests cost less than 50 timerfd_settime: a deadline that moves back costs nothing.":
-        "200 个请求用不到 50 次 timerfd_settime：期限往后推没有代价。",
+    "200 requests cost less than 50 timerfd_settime: a deadline that moves back costs nothing, nor "
+    "does one that stays, of an idle client, of one that was refused, or of the next heartbeat.":
+        "200 个请求用不到 50 次 timerfd_settime：期限往后推没有代价，不变的期限也没有，不论是空闲客户端的、"
+        "遭到拒绝的客户端的，还是下一次心跳的。",
     "A request that comes byte by byte is answered, and who leaves in the middle of one is let go "
     "at once, whatever --rearm says: who reads on must ask again.":
         "不论 --rearm 是什么，逐字节发来的请求都得到响应，请求发到一半就离开的客户端立即放走："
@@ -667,8 +676,10 @@ FINISHED = {
     "An HTTP/1.0 client gets no chunks: the body ends with the connection, even where it asked "
     "to keep that.":
         "HTTP/1.0 客户端收到的不分块：响应体到连接结束为止，哪怕它请求保持连接。",
-    "An answer leaves nothing behind: 60 of 700,000 bytes cost less than 8 MiB.":
-        "响应之后什么也不留下：60 个 700,000 字节的响应占用不到 8 MiB。",
+    "An answer leaves nothing behind, whether its client asks on, stays or leaves before it is "
+    "complete: 60 of 700,000 bytes cost less than 8 MiB.":
+        "响应之后什么也不留下，无论客户端继续请求、留着不走，还是没收完就离开："
+        "60 个 700,000 字节的响应占用不到 8 MiB。",
     "And it has gone out before that, although --rearm=swap waits for EPOLLOUT in between.":
         "而且在那之前就发出去了，尽管 --rearm=swap 中间要等 EPOLLOUT。",
     "Answers are not held back: with --rate 2000, 40 short requests get 40 pages at once.":
@@ -818,8 +829,12 @@ FINISHED = {
     "with --rate {rate}: {what}": "用 --rate {rate} 时，{what}",
     "n is any number: 5,000,000,000 begins like all others.":
         "n 可以是任何数：5,000,000,000 的开头也一样。",
-    "60 answers of 700,000 bytes have left {grown} KiB":
-        "60 个 700,000 字节的响应之后，还占着 {grown} KiB",
+    "60 answers of 700,000 bytes to one client have left {grown} KiB":
+        "一个客户端的 60 个 700,000 字节的响应之后，还占着 {grown} KiB",
+    "60 answers of 700,000 bytes to clients that are still there have left {grown} KiB":
+        "60 个 700,000 字节的响应，客户端都还连着，还占着 {grown} KiB",
+    "60 answers of 700,000 bytes to clients that left before the end have left {grown} KiB":
+        "60 个 700,000 字节的响应，客户端没收完就离开了，还占着 {grown} KiB",
     "an answer was not its own request's body, reversed": "有个响应不是它自己的请求体倒过来的样子",
     "interests without it: {found}": "没有带它的关注的事件：{found}",
     "{sent} KiB were taken of one that does not read, and the server has grown by {grown} KiB":
@@ -921,7 +936,12 @@ FINISHED = {
     "who sets the clock moves the deadlines": "谁调了系统时钟，期限就跟着变",
     "no timerfd_settime at all: there is no timerfd yet":
         "一次 timerfd_settime 也没有：还没有 timerfd",
-    "200 requests, {times} times timerfd_settime": "200 个请求，{times} 次 timerfd_settime",
+    "200 requests {how}, {times} times timerfd_settime":
+        "200 个请求（{how}），{times} 次 timerfd_settime",
+    "of one client": "只有一个客户端",
+    "beside an idle client": "旁边有一个空闲的客户端",
+    "beside one that was refused": "旁边有一个遭到拒绝的客户端",
+    "with --heartbeat 0.5": "用 --heartbeat 0.5",
     "{woken} wake-ups in two seconds without a client": "没有客户端，两秒内却醒来 {woken} 次",
     "the server said something": "服务器发来了数据",
     "no EPOLLONESHOT": "没有 EPOLLONESHOT",
@@ -1066,8 +1086,10 @@ FINISHED = {
         "四个循环同时数数，不共享内存：由 ThreadSanitizer 检查。",
     "n=50000 ended with {tail}": "n=50000 以 {tail} 结束",
     "Who is gone is not looked at again: 6 clients that reset the connection while there is more "
-    "of them to read, and one that the clock ends. Their memory is free: valgrind looks.":
-        "走了的不能再看：6 个客户端在还有数据没读完时复位连接，还有一个因超时关闭。"
+    "of them to read, one that the clock ends, and some of whom bytes come in the turn in which "
+    "the clock or SIGTERM ends them. Their memory is free: valgrind looks.":
+        "走了的不能再看：6 个客户端在还有数据没读完时复位连接；一个因超时关闭；"
+        "还有几个在因超时或 SIGTERM 关闭的同一轮里又发来字节。"
         "它们的内存已经释放：由 valgrind 检查。",
     "What was true stays true: drains, limits, time-outs, four loops (black-box tests).":
         "原来成立的仍然成立：优雅退出、上限、超时、四个循环（黑盒测试）。",
