@@ -112,6 +112,15 @@ def test_memory(launch, name):
     eventually(lambda: wire.stats(server)["libevent_bytes"] < before + 50 * 100, what="all freed")
 
 
+def test_memory_that_grows_is_counted(launch):
+    """Fails where a block counts as much as when it was small: libevent's table of descriptors is
+    reallocated, with a pointer for each, beside the 24 bytes that this points to."""
+    server = launch("03_libevent_raw", "--count-memory")
+    before = wire.stats(server)["libevent_bytes"]
+    with crowd(server, 200) as during:
+        assert during["libevent_bytes"] - before >= 200 * (8 + 24)
+
+
 @pytest.mark.parametrize("name", LIBEVENT)
 def test_memory_is_counted_to_the_byte(launch, name):
     """Fails where a block counts more, or less, when it comes than when it goes: it drifts."""

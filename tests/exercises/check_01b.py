@@ -8,7 +8,8 @@ import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, Unmet, ask_hello, four_loops, interests, lets_go, noise, receive, require, reset,
+    HELLO, Unmet, ask_hello, four_loops, interests, lets_go,
+    lets_go_of_who_leaves, noise, receive, require, reset,
     send_until_full, serves_a_crowd, stopped, stream_of_answers, through, to_the_end, traced,
     watched_by_valgrind)
 from tests.lib import wire
@@ -129,7 +130,7 @@ def check_crowd():
 
 def check_end():
     """A client's last bytes and its FIN come as one edge: the bytes are answered, and the server
-    closes, too."""
+    closes, too; be it that they are no whole request, and that it is RST."""
     with harness.Server(STAGE) as server:
         for port, data in (("text", b"12"), ("http", HELLO)):
             with server.connect(port) as sock:
@@ -140,6 +141,7 @@ def check_end():
                     sock.shutdown(socket.SHUT_WR)
                 got = to_the_end(sock, f"bytes and FIN at once, {port} port")
                 require(got, f"{port} port: closed without an answer")
+        lets_go_of_who_leaves(server)
 
 
 def check_reset():

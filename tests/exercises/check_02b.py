@@ -2,22 +2,19 @@
 
 import contextlib
 import signal
-import socket
 import time
 
 from tests import harness
 from tests.exercises.clients import (
     HELLO, ONE_IN_EACH_LOOP, PATIENCE, TWO_PLACES, Unmet, ask_hello, four_clients, interests,
-    lets_go, lets_in_the_starved, noise, passes_two_places, require, reset, serves_a_crowd,
-    stopped, stream_of_answers, through, to_the_end, traced, watched_by_valgrind)
+    lets_go, lets_go_of_who_leaves, lets_in_the_starved, noise, passes_two_places, require, reset,
+    serves_a_crowd, stopped, stream_of_answers, through, to_the_end, traced, watched_by_valgrind)
 from tests.exercises.kept import stays
 from tests.lib import wire
 
 STAGE = "02_epoll_reactor"
 BINARIES = [STAGE]
 MODES = ("mod", "del-add", "eager")
-UPLOAD = wire.request("POST", "/echo", body=noise(40_000))[:-20_000]
-END = {reset: "RST", socket.socket.close: "FIN"}
 
 
 def check_flag():
@@ -48,29 +45,10 @@ def check_pieces():
                     sock.sendall(bytes([byte]))
                     time.sleep(0.002)
                 stream_of_answers(sock, 1)
-            for port, beginning in (("http", HELLO[:-2]), ("http", UPLOAD), ("text", b"1")):
-                for leave in (reset, socket.socket.close):
-                    try:
-                        leaves_with_the_last_bytes(server, port, beginning, leave)
-                    except Unmet as error:
-                        raise Unmet(f"--rearm={mode}, 5 clients that sent {beginning[:9]!r}, "
-                                    f"then {END[leave]}: {error}") from None
-
-
-def leaves_with_the_last_bytes(server: harness.Server, port: str, data: bytes, leave) -> None:
-    """One event tells of the bytes and of the end. Who reads gets the bytes, and must look again
-    to see the end: the time-out would come after a minute."""
-    before = server.sockets()
-    socks = [server.connect(port) for _ in range(5)]
-    deadline = time.monotonic() + PATIENCE
-    while (have := server.sockets() - before) < len(socks):
-        require(time.monotonic() < deadline, f"{have} of {len(socks)} clients have been accepted")
-        time.sleep(0.01)
-    with stopped(server):
-        for sock in socks:
-            sock.sendall(data)
-            leave(sock)
-    lets_go(server, before)
+            try:
+                lets_go_of_who_leaves(server)
+            except Unmet as error:
+                raise Unmet(f"--rearm={mode}, {error}") from None
 
 
 def check_bytes():

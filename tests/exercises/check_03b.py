@@ -9,7 +9,7 @@ import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, ask_hello, require, stream_of_answers, traced, watched_by_valgrind)
+    HELLO, ask_hello, receive, require, stopped, stream_of_answers, traced, watched_by_valgrind)
 from tests.exercises.kept import stays
 
 STAGE = "03_libevent_raw"
@@ -99,6 +99,33 @@ def check_again():
             require(got[-1] == (1, count), f"(open, requests) {got[-1]}, expected (1, {count})")
         took = sorted(reports.took)[1]  # not the worst one: a machine may stand still for some
         require(took < 0.4, f"the line took {took:.2f} s")
+
+
+def check_many():
+    """Each signal is a line, also where three come while the loop is busy with one batch: strace
+    makes that last."""
+    hold = ("-e", "inject=recvfrom:delay_enter=150000")
+    with traced(STAGE, calls="recvfrom", options=hold) as (server, _), \
+            contextlib.ExitStack() as stack:
+        reports, before = Reports(server), server.sockets()
+        reports.wait_for_the_loop()
+        crowd = [stack.enter_context(server.connect("text", timeout=20)) for _ in range(8)]
+        while server.sockets() < before + len(crowd):
+            time.sleep(0.01)
+        with stopped(server):
+            for sock in crowd:
+                sock.sendall(b"1")
+        for _ in range(3):
+            time.sleep(0.1)
+            server.signal(signal.SIGUSR1)
+            while int(status_of(server, "ShdPnd"), 16) | int(status_of(server, "SigPnd"), 16):
+                time.sleep(0.01)  # a second one would be the same
+        for sock in crowd:
+            receive(sock, 1)
+        deadline = time.monotonic() + 2
+        while (lines := len(LINE.findall(reports.printed))) < 3 and time.monotonic() < deadline:
+            reports.read()
+        require(lines == 3, f"three signals during one batch, and {lines} lines")
 
 
 def check_handler():

@@ -180,6 +180,35 @@ def passes_two_places(server: harness.Server) -> None:
         sock.close()
 
 
+def lets_go_of_who_leaves(server: harness.Server) -> None:
+    """Whose end comes with bytes that are no whole request, and are answered or not."""
+    upload = wire.request("POST", "/echo", body=noise(40_000))[:-20_000]
+    end = {reset: "RST", socket.socket.close: "FIN"}
+    for port, beginning in (("http", HELLO[:-2]), ("http", upload), ("text", b"1")):
+        for leave, name in end.items():
+            try:
+                leaves_with_the_last_bytes(server, port, beginning, leave)
+            except Unmet as error:
+                raise Unmet(f"5 clients that sent {beginning[:9]!r}, then {name}: "
+                            f"{error}") from None
+
+
+def leaves_with_the_last_bytes(server: harness.Server, port: str, data: bytes, leave) -> None:
+    """One event tells of the bytes and of the end. Who reads gets the bytes, and must look again
+    to see the end: the time-out would come after a minute."""
+    before = server.sockets()
+    socks = [server.connect(port) for _ in range(5)]
+    deadline = time.monotonic() + PATIENCE
+    while (have := server.sockets() - before) < len(socks):
+        require(time.monotonic() < deadline, f"{have} of {len(socks)} clients have been accepted")
+        time.sleep(0.01)
+    with stopped(server):
+        for sock in socks:
+            sock.sendall(data)
+            leave(sock)
+    lets_go(server, before)
+
+
 def closes_a_silent_client(stage: str, *flags: str) -> None:
     with harness.Server(stage, *flags, "--idle-timeout", "0.5") as server, \
             server.connect("http") as sock:

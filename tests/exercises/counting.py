@@ -360,6 +360,20 @@ def old(server: harness.Server) -> None:
         require(b" 200 " in head[:20] and body == body_of(n), f"{got[:300]!r} came")
         require(b"chunked" not in head.lower(), "chunks for an HTTP/1.0 client")
         require(b"content-length" not in head.lower(), "a Content-Length, and lines behind it")
+    n = 100_000  # goes out slowly: the next request is there before the end
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        sock.connect((server.host, server.http_port))
+        for request in (f"GET /count?n={n} HTTP/1.0\r\n\r\n".encode(), HELLO):
+            sock.sendall(request)
+            time.sleep(0.1)
+        try:
+            got = to_the_end(sock, f"HTTP/1.0, n={n} and a further request")
+        except ConnectionError:
+            raise Unmet(f"HTTP/1.0, n={n} and a further request: a reset in place of the end"
+                        ) from None
+        body = got.partition(b"\r\n\r\n")[2]
+        require(body == body_of(n), f"HTTP/1.0, n={n} and a further request: {len(body)} bytes")
 
 
 def in_order(server: harness.Server) -> None:

@@ -568,8 +568,9 @@ FINISHED = {
         "不能挂到树上的客户端立即关闭，下一个得到服务：内核拒绝第一个客户端"
         "（ENOSPC：max_user_watches）。",
     "no EPOLL_CTL_ADD for a client": "没有给客户端的 EPOLL_CTL_ADD",
-    "--rearm={mode}, 5 clients that sent {beginning}, then {end}: {why}":
-        "--rearm={mode}，5 个客户端发送了 {beginning}，接着是 {end}：{why}",
+    "5 clients that sent {beginning}, then {end}: {why}":
+        "5 个客户端发送了 {beginning}，接着是 {end}：{why}",
+    "--rearm={mode}, {what}": "--rearm={mode}，{what}",
     "{have} of 5 clients have been accepted": "5 个客户端接受了 {have} 个",
     "a body of 99,999,999 bytes: {status}, expected 413":
         "99,999,999 字节的请求体：得到 {status}，应当是 413",
@@ -590,6 +591,11 @@ FINISHED = {
         "kill -USR1 立即打印 --heartbeat 的那一行：`heartbeat: open 3, ... requests 6, ...`。",
     "With --threads 4 it is still one line: only one base of a process can have its signals.":
         "用 --threads 4 时仍是一行：一个进程里只有一个 event_base 能处理信号。",
+    "Each signal is a line, also where three come while the loop is busy with one batch: strace "
+    "makes that last.":
+        "每个信号一行，循环忙于一批事件的时候来了三个也一样：由 strace 让这一批持续得久。",
+    "three signals during one batch, and {lines} lines":
+        "一批事件期间来了三个信号，却打印了 {lines} 行",
     "It works a second and a third time, each time at once, and the clients notice nothing.":
         "第二次、第三次也有效，每次都立刻打印，客户端察觉不到。",
     "An idle connection costs at most 230 bytes more than in stage 1: one struct event, not two.":
@@ -665,14 +671,20 @@ FINISHED = {
         "不论循环阻塞了多久，都从客户端到来时开始计时：用 --idle-timeout 1 时，1.3 "
         "秒后来的客户端不会立即关闭。",
     "A client's last bytes and its FIN come as one edge: the bytes are answered, and the server "
-    "closes, too.":
-        "客户端最后的字节和 FIN 同在一次边沿里：这些字节得到应答，服务器也关闭。",
+    "closes, too; be it that they are no whole request, and that it is RST.":
+        "客户端最后的字节和 FIN 同在一次边沿里：这些字节得到应答，服务器也关闭；"
+        "哪怕它们不是完整的请求，哪怕来的是 RST。",
     "A loop with clients and without events sleeps: at most two wake-ups in two seconds.":
         "有客户端而没有事件，循环就一直阻塞：两秒内最多醒来两次。",
     "A nearer deadline than the one that is set is kept, too: with an idle time of a minute, "
     "who was refused is hung up on after a second, and --grace 1 ends the server.":
         "比已设的更早的期限也要遵守：空闲超时是一分钟，遭到拒绝的客户端仍在一秒后断开"
         "，--grace 1 也能让服务器结束。",
+    "HTTP/1.0, n={n} and a further request: a reset in place of the end":
+        "HTTP/1.0，n={n}，后面还有一个请求：收到的是复位，不是连接结束",
+    "HTTP/1.0, n={n} and a further request: {size} bytes":
+        "HTTP/1.0，n={n}，后面还有一个请求：收到 {size} 字节",
+    "HTTP/1.0, n={n} and a further request": "HTTP/1.0，n={n}，后面还有一个请求",
     "An HTTP/1.0 client gets no chunks: the body ends with the connection, even where it asked "
     "to keep that.":
         "HTTP/1.0 客户端收到的不分块：响应体到连接结束为止，哪怕它请求保持连接。",
@@ -696,10 +708,12 @@ FINISHED = {
         "此后 SIGTERM 照样优雅退出，状态为 0：一个循环和四个循环都一样。",
     "Slow is slow, and neither more nor much less than it says: with --rate 1, 4 bytes take more "
     "than 1.8 seconds, 24 with --rate 8 more than 1.5, 55 with --rate 11 more than 3.4, 57 with "
-    "--rate 19 between 2.2 and 4.6, and 116 with --rate 29 between 3.2 and 5.2.":
+    "--rate 19 between 2.2 and 4.6, 116 with --rate 29 between 3.2 and 5.2, and 398 with --rate "
+    "199 between 1.5 and 3.4.":
         "慢就是慢，不会超过所说的，也不会少很多：用 --rate 1 时，4 字节要 1.8 秒以上；用 --rate 8 "
         "时，24 字节要 1.5 秒以上；用 --rate 11 时，55 字节要 3.4 秒以上；用 --rate 19 时，57 字节要 "
-        "2.2 到 4.6 秒；用 --rate 29 时，116 字节要 3.2 到 5.2 秒。",
+        "2.2 到 4.6 秒；用 --rate 29 时，116 字节要 3.2 到 5.2 秒；"
+        "用 --rate 199 时，398 字节要 1.5 到 3.4 秒。",
     "The bytes of a second are read throughout the second, not all at its beginning: 192 KiB "
     "take at least half a second, from the first moment on, and after a rest.":
         "一秒的字节在整个一秒里读取，不是一开始就读完：192 KiB 至少要半秒，从第一刻起就这样，"
@@ -1003,10 +1017,10 @@ FINISHED = {
         "其他按时间做的事照样做，既不提前，循环也不空转：--heartbeat 0.05 "
         "在一秒内打印三行，每行一两次唤醒。",
     "{woken} wake-ups for {beats} beats": "{beats} 次心跳，醒来 {woken} 次",
-    "A deadline wakes the loop once or twice, and it sleeps until then: three clients that say "
-    "something after 0.2 s, and are closed after 0.5 s of silence, cost at most 40 wake-ups.":
-        "一个期限唤醒循环一两次，在那之前循环一直阻塞：三个客户端在 0.2 秒后说话，再沉默 0.5 "
-        "秒后关闭，总共最多醒来 40 次。",
+    "A deadline wakes the loop once or twice, and it sleeps until then: a client that says "
+    "something after 1.5 s, and is closed after 2 s of silence, costs at most 14 wake-ups.":
+        "一个期限唤醒循环一两次，在那之前循环一直阻塞：一个客户端在 1.5 秒后说话，再沉默 2 "
+        "秒后关闭，最多醒来 14 次。",
     "A far deadline is no near one: with --idle-timeout of a month, or of what overflows 32 bits "
     "of milliseconds, the loop sleeps.":
         "远的期限不能变成近的：--idle-timeout 是一个月，或者超出 32 位毫秒数时，循环照样阻塞。",
@@ -1014,7 +1028,7 @@ FINISHED = {
         "--idle-timeout {seconds}：沉默的 0.6 秒内醒来 {woken} 次",
     "--heartbeat 0.05 printed {lines} lines in a second":
         "--heartbeat 0.05 一秒内打印了 {lines} 行",
-    "{woken} wake-ups for three time-outs": "三次超时，醒来 {woken} 次",
+    "{woken} wake-ups for one time-out": "一次超时，醒来 {woken} 次",
     "An answer of 1 MB that the client takes in many pieces comes to its end, whatever --rearm "
     "says: who writes on must ask again, too.":
         "不论 --rearm 是什么，客户端分许多次取走的 1 MB 响应能收完：要继续写，也得再次关注。",
