@@ -40,6 +40,14 @@ def crowd(server, count: int):
         yield seen
 
 
+def held_for_nobody(server) -> int:
+    """What libevent holds when all are gone but who asks."""
+    def alone() -> int | None:
+        stats = wire.stats(server)
+        return stats["libevent_bytes"] if stats["connections_open"] == 1 else None
+    return eventually(alone, what="all others are gone")
+
+
 def epoll_trees(server) -> list[str]:
     links = []
     for fd in os.listdir(f"/proc/{server.pid}/fd"):
@@ -134,10 +142,7 @@ def test_memory_is_counted_to_the_byte(launch, name):
         for _ in range(20):
             converse(server)
 
-        def alone() -> int | None:
-            stats = wire.stats(server)
-            return stats["libevent_bytes"] if stats["connections_open"] == 1 else None
-        levels.append(eventually(alone, what="all others are gone"))
+        levels.append(held_for_nobody(server))
     assert levels[1] == levels[2]  # by then the tables have grown
 
 
