@@ -8,10 +8,9 @@ import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, Unmet, ask_hello, four_loops, interests, lets_go,
-    lets_go_of_who_leaves, noise, receive, require, reset,
-    send_until_full, serves_a_crowd, stopped, stream_of_answers, through, to_the_end, traced,
-    watched_by_valgrind)
+    HELLO, Unmet, ask_hello, four_loops, interests, lets_go, lets_go_of_who_leaves, noise, receive,
+    require, reset, send_until_full, serves_a_crowd, stopped, stream_of_answers, through,
+    to_the_end, traced, watched_by_valgrind)
 from tests.lib import wire
 from tests.exercises.kept import stays
 

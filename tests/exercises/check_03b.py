@@ -9,7 +9,8 @@ import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, ask_hello, receive, require, stopped, stream_of_answers, traced, watched_by_valgrind)
+    HELLO, PATIENCE, accepts_all, ask_hello, receive, require, stopped, stream_of_answers, traced,
+    watched_by_valgrind)
 from tests.exercises.kept import stays
 
 STAGE = "03_libevent_raw"
@@ -110,15 +111,16 @@ def check_many():
         reports, before = Reports(server), server.sockets()
         reports.wait_for_the_loop()
         crowd = [stack.enter_context(server.connect("text", timeout=20)) for _ in range(8)]
-        while server.sockets() < before + len(crowd):
-            time.sleep(0.01)
+        accepts_all(server, before, len(crowd))
         with stopped(server):
             for sock in crowd:
                 sock.sendall(b"1")
         for _ in range(3):
             time.sleep(0.1)
             server.signal(signal.SIGUSR1)
+            deadline = time.monotonic() + PATIENCE
             while int(status_of(server, "ShdPnd"), 16) | int(status_of(server, "SigPnd"), 16):
+                require(time.monotonic() < deadline, "SIGUSR1 stays pending")
                 time.sleep(0.01)  # a second one would be the same
         for sock in crowd:
             receive(sock, 1)

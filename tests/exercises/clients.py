@@ -193,15 +193,20 @@ def lets_go_of_who_leaves(server: harness.Server) -> None:
                             f"{error}") from None
 
 
+def accepts_all(server: harness.Server, before: int, count: int) -> None:
+    """So many clients, beside the `before` sockets that it had."""
+    deadline = time.monotonic() + PATIENCE
+    while (have := server.sockets() - before) < count:
+        require(time.monotonic() < deadline, f"{have} of {count} clients have been accepted")
+        time.sleep(0.01)
+
+
 def leaves_with_the_last_bytes(server: harness.Server, port: str, data: bytes, leave) -> None:
     """One event tells of the bytes and of the end. Who reads gets the bytes, and must look again
     to see the end: the time-out would come after a minute."""
     before = server.sockets()
     socks = [server.connect(port) for _ in range(5)]
-    deadline = time.monotonic() + PATIENCE
-    while (have := server.sockets() - before) < len(socks):
-        require(time.monotonic() < deadline, f"{have} of {len(socks)} clients have been accepted")
-        time.sleep(0.01)
+    accepts_all(server, before, len(socks))
     with stopped(server):
         for sock in socks:
             sock.sendall(data)

@@ -571,7 +571,8 @@ FINISHED = {
     "5 clients that sent {beginning}, then {end}: {why}":
         "5 个客户端发送了 {beginning}，接着是 {end}：{why}",
     "--rearm={mode}, {what}": "--rearm={mode}，{what}",
-    "{have} of 5 clients have been accepted": "5 个客户端接受了 {have} 个",
+    "{have} of {count} clients have been accepted": "{count} 个客户端接受了 {have} 个",
+    "SIGUSR1 stays pending": "SIGUSR1 一直未决",
     "a body of 99,999,999 bytes: {status}, expected 413":
         "99,999,999 字节的请求体：得到 {status}，应当是 413",
     "--rearm={mode}, client {number} of 30: {why}":
