@@ -1,16 +1,14 @@
 """Edge-triggered clients in stage 1."""
 
-import contextlib
-import select
 import signal
 import socket
 import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, Unmet, ask_hello, four_loops, interests, lets_go, lets_go_of_who_leaves, noise, receive,
-    require, reset, send_until_full, serves_a_crowd, stopped, stream_of_answers, through,
-    to_the_end, traced, watched_by_valgrind)
+    HELLO, Unmet, ask_hello, closed_by_sigterm, closed_by_the_clock, four_loops, interests, lets_go,
+    lets_go_of_who_leaves, noise, receive, require, reset, send_until_full, serves_a_crowd, stopped,
+    stream_of_answers, through, to_the_end, traced, watched_by_valgrind)
 from tests.lib import wire
 from tests.exercises.kept import stays
 
@@ -165,54 +163,6 @@ def check_reset():
         lets_go(server, before)
 
 
-@contextlib.contextmanager
-def stopped_at_work(server):
-    """As `stopped`, but not where it sleeps: that would be a turn of its own, by the clock alone.
-    What happens in the block is found in one turn with the deadlines that it takes."""
-    work = memoryview(b"1;a=b\r\na\r\n" * 1_000_000)
-    with server.connect("http") as sock:
-        wire.reset_when_closed(sock)
-        sock.sendall(wire.request("POST", "/echo", "Transfer-Encoding: chunked"))
-        sock.setblocking(False)
-        for _ in range(2):
-            select.select([], [sock], [], 5)  # there is room again: it has begun
-            with contextlib.suppress(OSError):
-                while work:
-                    work = work[sock.send(work):]
-        with stopped(server):
-            yield
-
-
-def speaks_when_its_time_is_up(server) -> None:
-    """One that was refused, and one between two requests, of whom a byte comes in the turn that
-    ends them."""
-    with server.connect("http") as refused, server.connect("http") as idle:
-        refused.sendall(wire.request("POST", "/echo", "Content-Length: 2000000"))
-        refused.recv(1000)
-        ask_hello(idle)
-        with stopped_at_work(server):
-            refused.sendall(b"a")
-            idle.sendall(b"\r\n")
-            time.sleep(1.2)
-        with contextlib.suppress(OSError):  # a busy machine: it was closed before
-            to_the_end(idle, "--idle-timeout 1", patience=20)
-
-
-def speaks_in_the_drain(server) -> None:
-    """One of whom bytes, FIN and SIGTERM come at once; the server goes on for another, of whom
-    half a request has come."""
-    with server.connect("http") as half, server.connect("http") as idle:
-        half.sendall(HELLO[:-2])
-        ask_hello(idle)
-        with stopped(server):
-            idle.sendall(b"\r\n")
-            idle.shutdown(socket.SHUT_WR)
-            server.signal()
-        with contextlib.suppress(OSError):  # as above
-            to_the_end(idle, "SIGTERM", patience=20)
-            half.sendall(HELLO[-2:])
-
-
 def check_freed():
     """Who is gone is not looked at again: 6 clients that reset the connection while there is more
     of them to read, one that the clock ends, and some of whom bytes come in the turn in which the
@@ -229,9 +179,9 @@ def check_freed():
                 reset(sock)
             with server.connect("http") as other:  # the next turn
                 ask_hello(other)
-        speaks_when_its_time_is_up(server)
+        closed_by_the_clock(server)
         lets_go(server, before, patience=20)
-        speaks_in_the_drain(server)
+        closed_by_sigterm(server)
 
 
 def check_rest():

@@ -6,9 +6,10 @@ import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, ONE_IN_EACH_LOOP, PATIENCE, TWO_PLACES, Unmet, ask_hello, four_clients, interests,
-    lets_go, lets_go_of_who_leaves, lets_in_the_starved, noise, passes_two_places, require, reset,
-    serves_a_crowd, stopped, stream_of_answers, through, to_the_end, traced, watched_by_valgrind)
+    HELLO, ONE_IN_EACH_LOOP, TWO_PLACES, Unmet, ask_hello, closed_by_sigterm, closed_by_the_clock,
+    four_clients, interests, lets_go, lets_go_of_who_leaves, lets_in_the_starved, noise,
+    passes_two_places, require, reset, serves_a_crowd, stopped, stream_of_answers, through,
+    to_the_end, traced, watched_by_valgrind)
 from tests.exercises.kept import stays
 from tests.lib import wire
 
@@ -181,56 +182,20 @@ def check_drain():
 def check_closed():
     """Who was closed in a batch is not looked at after it, whoever ended the connection, whatever
     --rearm says: its memory is free. valgrind looks."""
-    def conversation(server):
-        for number in range(6):
-            with server.connect("http" if number % 2 else "text") as sock:
-                sock.sendall(HELLO)
-                sock.recv(1000)
-                if number > 3:
-                    reset(sock)
-        with server.connect("http") as silent:
-            to_the_end(silent, "--idle-timeout 0.5")
-        closed_by_the_timer(server)
     for mode in MODES:
-        flags = ("--rearm", mode, "--idle-timeout", "0.5")
-        with watched_by_valgrind(STAGE, *flags) as server:
+        with watched_by_valgrind(STAGE, "--rearm", mode, "--idle-timeout", "0.5") as server:
             sockets = server.sockets()
-            conversation(server)
+            for number in range(6):
+                with server.connect("http" if number % 2 else "text") as sock:
+                    sock.sendall(HELLO)
+                    sock.recv(1000)
+                    if number > 3:
+                        reset(sock)
+            with server.connect("http") as silent:
+                to_the_end(silent, "--idle-timeout 0.5")
+            closed_by_the_clock(server)
             lets_go(server, sockets, patience=20)
             closed_by_sigterm(server)
-
-
-def closed_by_the_timer(server: harness.Server) -> None:
-    """After the batch in which it was reported: a refused client's second is up when a byte that
-    it sent is read."""
-    with server.connect("http") as refused, server.connect("http") as busy:
-        refused.sendall(wire.request("POST", "/echo", "Content-Length: 99999999"))
-        status = wire.Client(refused).read_response().status
-        require(status == 413, f"a body of 99,999,999 bytes: {status}, expected 413")
-        with contextlib.suppress(ConnectionError):  # on a busy machine they are closed by now
-            # If the server slept when it is stopped, it would wake up with nothing at first
-            # (EINTR), and the timer strike then.
-            busy.sendall(HELLO * 3000)
-            busy.recv(1)
-            with stopped(server):
-                refused.sendall(b"1")
-                reset(busy)
-                time.sleep(1.1)
-
-
-def closed_by_sigterm(server: harness.Server) -> None:
-    """In the batch in which it was reported, by the signal's handler: that sees who has left. And
-    another client keeps the loop, until its time is up."""
-    with server.connect("http") as left, server.connect("http") as begun:
-        ask_hello(left)
-        begun.sendall(HELLO[:-2])
-        time.sleep(0.1)  # both wait again: what comes first is reported first
-        with contextlib.suppress(ConnectionError):
-            with stopped(server):
-                left.sendall(b"\r\n")
-                left.close()
-                server.signal()
-            to_the_end(begun, "half a request, then SIGTERM", PATIENCE)
 
 
 def check_the_rest():

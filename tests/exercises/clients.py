@@ -10,6 +10,7 @@ import pathlib
 import random
 import re
 import resource
+import select
 import shutil
 import signal
 import socket
@@ -122,6 +123,57 @@ def stopped(server: harness.Server):
         yield
     finally:
         server.signal(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def stopped_at_work(server: harness.Server):
+    """As `stopped`, but not where it sleeps: that would be a batch of its own, of the clock alone.
+    What happens in the block is found in one batch with the deadlines that it takes."""
+    work = memoryview(b"1;a=b\r\na\r\n" * 1_000_000)
+    with server.connect("http") as sock:
+        wire.reset_when_closed(sock)
+        sock.sendall(wire.request("POST", "/echo", "Transfer-Encoding: chunked"))
+        sock.setblocking(False)
+        for _ in range(2):
+            select.select([], [sock], [], 5)  # there is room again: it has begun
+            with contextlib.suppress(OSError):
+                while work:
+                    work = work[sock.send(work):]
+        with stopped(server):
+            yield
+
+
+def closed_by_the_clock(server: harness.Server) -> None:
+    """In the batch in which it was reported: a byte has come of one that was refused a second ago,
+    and of one between two requests whose --idle-timeout, a second at most, is over."""
+    with server.connect("http") as refused, server.connect("http") as idle:
+        refused.sendall(wire.request("POST", "/echo", "Content-Length: 99999999"))
+        status = wire.Client(refused).read_response().status
+        require(status == 413, f"a body of 99,999,999 bytes: {status}, expected 413")
+        ask_hello(idle)
+        with stopped_at_work(server):
+            with contextlib.suppress(OSError):  # a busy machine: it was closed before
+                refused.sendall(b"a")
+                idle.sendall(b"\r\n")
+            time.sleep(1.2)
+        with contextlib.suppress(OSError):
+            to_the_end(idle, "--idle-timeout", PATIENCE)
+
+
+def closed_by_sigterm(server: harness.Server) -> None:
+    """In the batch in which it was reported, by the signal's handler: that sees who has left. The
+    server goes on for another, of whom half a request has come."""
+    with server.connect("http") as half, server.connect("http") as left:
+        half.sendall(HELLO[:-2])
+        ask_hello(left)
+        time.sleep(0.1)  # both wait again: what comes first is reported first
+        with contextlib.suppress(OSError):  # as above
+            with stopped(server):
+                left.sendall(b"\r\n")
+                left.shutdown(socket.SHUT_WR)
+                server.signal()
+            to_the_end(left, "a client that has left, then SIGTERM", PATIENCE)
+            half.sendall(HELLO[-2:])
 
 
 def send_until_full(sock: socket.socket, most: int = 64 << 20) -> int:
