@@ -83,8 +83,9 @@ def load() -> tuple[Checkpoint, ...]:
 
 
 def program_of(name: str) -> str:
-    """01 or 01_plain_epoll; the whole name."""
-    known = [program for program in TRACKS if program and program.startswith(name) and name]
+    """1, 01 or 01_plain_epoll; the whole name."""
+    short = name.lstrip("0")
+    known = [program for program in TRACKS if short and program.lstrip("0").startswith(short)]
     if len(known) != 1:
         raise NoCheckpoint(f"no stage {name!r}: there are {' '.join(filter(None, TRACKS))}")
     return known[0]

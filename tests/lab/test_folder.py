@@ -97,7 +97,7 @@ def test_what_is_there_stays(tmp_path, capsys):
     mine = tmp_path / "common" / "deadlines.h"
     mine.write_text("// an evening\n", encoding="utf-8")
     assert start.main([str(tmp_path)]) == 2 and "stays as it is" in capsys.readouterr().err
-    assert start.main([str(tmp_path), "--stage", "02"]) == 0
+    assert start.main([str(tmp_path), "--stage", "2"]) == 0
     assert mine.read_text(encoding="utf-8") == "// an evening\n"
 
 
@@ -109,7 +109,7 @@ def test_the_next_stage_takes_over_what_is_the_same(tmp_path, capsys):
     text = first.read_text(encoding="utf-8")
     first.write_text(re.sub(r"(void on_writable\(Connection& c\) \{\n)", r"\1  // mine\n", text),
                      encoding="utf-8")
-    assert start.main([str(tmp_path), "--stage", "02"]) == 0
+    assert start.main([str(tmp_path), "--stage", "2"]) == 0
     second = (tmp_path / "02_epoll_reactor" / "server.cc").read_text(encoding="utf-8")
     assert "  // mine\n" in second and "// To write (2.2):" in second
     told = re.search(r"taken over from your 01_plain_epoll: (.*)", capsys.readouterr().out)
@@ -136,6 +136,6 @@ def test_release(tmp_path):
     for name, text in skeleton.sources("01_plain_epoll", 2).items():
         assert (pathlib.Path(tmp_path) / name).read_text(encoding="utf-8") == text
     assert start.main([str(tmp_path), "--release", "8"]) == 0
-    assert start.main([str(tmp_path), "--stage", "02"]) == 0
+    assert start.main([str(tmp_path), "--stage", "2"]) == 0
     pages = re.findall(r"\]\(([^)]+)", (tmp_path / "README.md").read_text(encoding="utf-8"))
     assert len(pages) == 12 and [page for page in pages if not (tmp_path / page).exists()] == []
