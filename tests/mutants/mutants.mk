@@ -12,7 +12,8 @@ mutants: deps mutants-deps $(REACH)  ## faults that no test notices, N=40 of eac
 	@$(PYTHON) -B -m tests.mutants.run --number '$(N)' --seed '$(SEED)' $(FILES)
 
 # A survivor is run against the tests that reach its line. This says which: a black-box run of a
-# build that counts lines. It need not be new: lines are found again, and new tests only run later.
+# build that counts lines. It need not be new: lines that have moved are found again. But a test that
+# was added since is run only where this is made anew.
 mutants-reach: deps coverage-deps  ## note anew which black-box test reaches which line
 	@rm -rf $(BUILD)/mutants/reach
 	@$(COVERAGE_MAKE) all
