@@ -10,11 +10,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import fcntl
 import functools
+import select
 import signal
 import socket
 import subprocess
 import sys
+import termios
+import time
 from collections.abc import Callable
 
 from tests import harness
@@ -39,6 +43,8 @@ def more_than_it_has_room_for(connect) -> list[socket.socket]:
 def more_than_one_read(connect) -> list[socket.socket]:
     client = connect()
     client.sendall(b"s" * 40_000)
+    while fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4)) != bytes(4):
+        time.sleep(0.01)  # not there yet
     return [client]
 
 
@@ -63,12 +69,13 @@ class Stuck:
     program: str
     clients: Callable
     files: int = 0  # its limit of descriptors
+    at_once: bool = False  # it looks when its clients have done their part, not before
 
 
 STUCK = {
     "nobody": Stuck("steps/1_one_client", silent_and_hello),
     "spins": Stuck("steps/8_the_end", more_than_it_has_room_for, files=12),
-    "starves": Stuck("stuck/starves", more_than_one_read),
+    "starves": Stuck("stuck/starves", more_than_one_read, at_once=True),
     "unread": Stuck("steps/6_fresh_clock", sends_and_does_not_read),
     "leaks": Stuck("stuck/leaks", ten_that_come_and_go),
 }
@@ -91,7 +98,12 @@ def main(arguments: list[str]) -> int:
             if not (match := harness.LISTENING.match(listening)):
                 return 1  # it has said why
             connect = functools.partial(socket.create_connection, ("127.0.0.1", match["port"]))
+            if stuck.at_once:
+                server.send_signal(signal.SIGSTOP)
             clients = stuck.clients(connect)
+            if stuck.at_once:
+                server.send_signal(signal.SIGCONT)
+                select.select(clients, [], [])  # it has answered
             PID_FILE.write_text(f"{server.pid}\n", encoding="ascii")
             print(f"{listening}process {server.pid}; Ctrl-C ends it", flush=True)
             with contextlib.suppress(KeyboardInterrupt):
