@@ -10,6 +10,7 @@ from tests import harness
 from tests.exercises.clients import (
     HELLO, ask_hello, connection, noise, receive, require, send_until_full, stats, stopped, traced)
 from tests.exercises.kept import stays
+from tests.lib import wire
 
 STAGE = "03_libevent_raw"
 BINARIES = [STAGE]
@@ -237,6 +238,70 @@ def fill_while_text_is_ready(loops: int) -> None:
             time.sleep(0.1)
         for sock in crowd:
             receive(sock, 1)
+
+
+@contextlib.contextmanager
+def slow_reader(*flags: str, port: str = "http"):
+    """A server that strace makes read for 10 ms each time; what that says; one text client and ten
+    HTTP clients of it, and a last one of `port`."""
+    slow = ("-e", "inject=recvfrom:delay_enter=10000")
+    with traced(STAGE, *flags, calls="recvfrom,accept4", options=slow) as (server, trace), \
+            contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(server.connect("http" if i else "text")) for i in range(11)]
+        last = stack.enter_context(server.connect(port))
+        last.sendall(HELLO)
+        receive(last, 1)  # all have been accepted
+        trace.settle()
+        yield server, trace, crowd, last
+
+
+def send_for_two_seconds(text, *uploads) -> None:
+    """So long HTTP does not pause: 200 reads. And a byte of text waits."""
+    for sock in uploads:
+        sock.sendall(wire.request("POST", "/echo", "Content-Length: 999999") + noise(20 * SIZE))
+    text.sendall(b"1")
+    time.sleep(0.1)  # it has begun
+
+
+def check_ends():
+    """Nor does HTTP that never pauses keep out more than text: while one byte of that waits, and
+    ten uploads are read, a drain ends when --grace 0.4 is over, or at a second SIGTERM."""
+    for grace, what in (("0.4", "--grace 0.4 was over"), ("30", "the second SIGTERM came")):
+        with slow_reader("--grace", grace) as (server, trace, crowd, _):
+            send_for_two_seconds(*crowd)
+            before = len(trace.calls("recvfrom"))
+            server.signal()
+            time.sleep(0.4)
+            if grace == "30":
+                server.signal()
+            server.wait(20)
+            trace.settle()
+            read = len(trace.calls("recvfrom")) - before
+            require(read < 100, f"{what}, and {read} times was read before the end")
+
+
+def check_makes_room():
+    """And who leaves makes room, or is silent for longer than --idle-timeout: 12 places are taken,
+    one by him, and who waits for it is accepted before half of the uploads is read."""
+    for leaves, port, idle in ((True, "http", "30"), (False, "text", "1")):
+        flags = ("--max-connections", "12", "--idle-timeout", idle)
+        with slow_reader(*flags, port=port) as (server, trace, crowd, last), \
+                server.connect("http") as newcomer:
+            newcomer.sendall(HELLO)
+            send_for_two_seconds(*crowd)
+            with stopped(server):  # at work: asleep, it would have a batch of the clock alone
+                trace.settle()
+                before = len(trace.calls())
+                if leaves:
+                    last.close()
+                else:
+                    time.sleep(1.1)
+            receive(newcomer, 100)
+            server.signal(signal.SIGKILL)  # it would read what is left
+            trace.settle()
+            calls = [call.name for call in trace.calls()[before:] if "EAGAIN" not in call.result]
+            read = calls.index("accept4")
+            require(read < 60, f"a place was free, and {read} times was read before it was taken")
 
 
 def check_the_rest():

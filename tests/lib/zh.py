@@ -777,6 +777,20 @@ FINISHED = {
         "文本读了一半以上，才读新来的 HTTP 客户端",
     "who was silent was closed only after more than half of the text":
         "文本读了一半以上，才关闭沉默的客户端",
+    "Nor does HTTP that never pauses keep out more than text: while one byte of that waits, and "
+    "ten uploads are read, a drain ends when --grace 0.4 is over, or at a second SIGTERM.":
+        "HTTP 一直不停，也只耽误文本：有一个字节的文本在等，十个上传正在读，这时 --grace 0.4 到时、"
+        "或者第二个 SIGTERM 到来，优雅退出照样结束。",
+    "--grace 0.4 was over, and {number} times was read before the end":
+        "--grace 0.4 已经到时，结束之前却又读了 {number} 次",
+    "the second SIGTERM came, and {number} times was read before the end":
+        "第二个 SIGTERM 已经到来，结束之前却又读了 {number} 次",
+    "And who leaves makes room, or is silent for longer than --idle-timeout: 12 places are taken, "
+    "one by him, and who waits for it is accepted before half of the uploads is read.":
+        "有人离开，或者沉默超过 --idle-timeout，就空出位置：12 个位置都占着，其中一个是他的；上传的"
+        "数据还没读到一半，等这个位置的客户端就已得到接受。",
+    "a place was free, and {number} times was read before it was taken":
+        "有了空位，又读了 {number} 次才有人占用",
     "--idle-timeout 0.5 still closes a silent connection after about half a second; so does each "
     "of four loops.":
         "--idle-timeout 0.5 仍然在大约半秒后关闭沉默的连接；四个循环个个如此。",
