@@ -219,69 +219,75 @@ STALLED = {
 }
 
 
+def ask_first(sock: socket.socket, name: str) -> float:
+    """Reads the answer to its end; the time before that, when the clock had not started."""
+    began, got = time.monotonic(), b""
+    sock.sendall(BEFORE[name])
+    while not got.endswith(b"\r\n\r\n" if name == "HEAD" else b"0\r\n\r\n"):
+        piece = sock.recv(1000)
+        require(piece, f"closed after {len(got)} bytes")
+        got += piece
+    return began
+
+
+def in_time(began: float) -> None:
+    if time.monotonic() - began > 0.9:
+        raise Late
+
+
+def stalls(server: harness.Server, name: str, what: str) -> None:
+    data, expected = STALLED[what]
+    with server.connect("http") as sock:
+        began = ask_first(sock, name)
+        sock.sendall(data)
+        in_time(began)
+        got = to_the_end(sock, f"--idle-timeout 1, {what} behind {name}")
+    require(got.startswith(expected) and bool(got) == bool(expected),
+            f"--idle-timeout 1, {what} behind {name}: {got[:60]!r} came")
+
+
+def trickles(server: harness.Server, name: str) -> None:
+    with server.connect("http") as sock:
+        began = ask_first(sock, name)
+        sock.sendall(b"GET /hello HTTP/1.1\r\nX: ")
+        in_time(began)
+        sock.settimeout(0.1)
+        got = b""
+        while not got:
+            require(time.monotonic() - began < 6, "--idle-timeout 1, and who sends a request "
+                    f"byte by byte behind {name} is not let go in 6 s")
+            with contextlib.suppress(TimeoutError):
+                sock.sendall(b"y")
+                got = sock.recv(1000) or b"FIN"
+    require(got.startswith(b"HTTP/1.1 408 "),
+            f"--idle-timeout 1, a request byte by byte behind {name}: {got[:60]!r} came")
+
+
+def asks_again(server: harness.Server, name: str) -> None:
+    with server.connect("http") as sock:
+        for _ in range(5):
+            try:
+                began = ask_first(sock, name)
+            except (Unmet, OSError) as error:
+                raise Unmet(f"--idle-timeout 1, {name} every 0.4 s: {error}") from None
+            time.sleep(0.4)
+            in_time(began)
+
+
+def until_in_time(conversation, *what) -> None:
+    for _ in range(20):
+        with contextlib.suppress(Late):
+            return conversation(*what)
+    raise CannotLook("this machine is too busy")
+
+
 def clocked(server: harness.Server) -> None:
     """Behind an answer --idle-timeout is what it always was: it starts with the answer, parts of
     a request do not restart it, and these get 408."""
-    def ask_first(sock: socket.socket, name: str) -> float:
-        """Reads the answer to its end; the time before that, when the clock had not started."""
-        began, got = time.monotonic(), b""
-        sock.sendall(BEFORE[name])
-        while not got.endswith(b"\r\n\r\n" if name == "HEAD" else b"0\r\n\r\n"):
-            piece = sock.recv(1000)
-            require(piece, f"closed after {len(got)} bytes")
-            got += piece
-        return began
-
-    def in_time(began: float) -> None:
-        if time.monotonic() - began > 0.9:
-            raise Late
-
-    def stalls(name: str, what: str) -> None:
-        data, expected = STALLED[what]
-        with server.connect("http") as sock:
-            began = ask_first(sock, name)
-            sock.sendall(data)
-            in_time(began)
-            got = to_the_end(sock, f"--idle-timeout 1, {what} behind {name}")
-        require(got.startswith(expected) and bool(got) == bool(expected),
-                f"--idle-timeout 1, {what} behind {name}: {got[:60]!r} came")
-
-    def trickles(name: str) -> None:
-        with server.connect("http") as sock:
-            began = ask_first(sock, name)
-            sock.sendall(b"GET /hello HTTP/1.1\r\nX: ")
-            in_time(began)
-            sock.settimeout(0.1)
-            got = b""
-            while not got:
-                require(time.monotonic() - began < 6, "--idle-timeout 1, and who sends a request "
-                        f"byte by byte behind {name} is not let go in 6 s")
-                with contextlib.suppress(TimeoutError):
-                    sock.sendall(b"y")
-                    got = sock.recv(1000) or b"FIN"
-        require(got.startswith(b"HTTP/1.1 408 "),
-                f"--idle-timeout 1, a request byte by byte behind {name}: {got[:60]!r} came")
-
-    def asks_again(name: str) -> None:
-        with server.connect("http") as sock:
-            for _ in range(5):
-                try:
-                    began = ask_first(sock, name)
-                except (Unmet, OSError) as error:
-                    raise Unmet(f"--idle-timeout 1, {name} every 0.4 s: {error}") from None
-                time.sleep(0.4)
-                in_time(began)
-
-    def look(conversation, *what: str) -> None:
-        for _ in range(20):
-            with contextlib.suppress(Late):
-                return conversation(*what)
-        raise CannotLook("this machine is too busy")
-
-    looks = [(stalls, name, what) for name in BEFORE for what in STALLED]
-    looks += [(one, name) for one in (trickles, asks_again) for name in BEFORE]
+    looks = [(stalls, server, name, what) for name in BEFORE for what in STALLED]
+    looks += [(one, server, name) for one in (trickles, asks_again) for name in BEFORE]
     with concurrent.futures.ThreadPoolExecutor(len(looks)) as pool:
-        for found in [pool.submit(look, *one) for one in looks]:
+        for found in [pool.submit(until_in_time, *one) for one in looks]:
             found.result()
 
 
