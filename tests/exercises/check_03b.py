@@ -1,7 +1,6 @@
 """SIGUSR1 makes the server say how it is."""
 
 import contextlib
-import pathlib
 import re
 import signal
 import socket
@@ -47,20 +46,23 @@ class Reports:
         """Until SIGUSR1 is caught, or blocked to be read: the other loops may serve before the
         first one runs. Where that one catches SIGTERM and not SIGUSR1, it is not going to."""
         looks = 1500  # not seconds: a machine may stand still for some
-        while looks > 0:
-            status = pathlib.Path(f"/proc/{self.server.pid}/status").read_text()
-            caught, blocked = (int(re.search(rf"^{mask}:\s*(\w+)", status, re.MULTILINE)[1], 16)
-                               for mask in ("SigCgt", "SigBlk"))
-            if blocked >> (signal.SIGUSR2 - 1) & 1:
-                blocked = 0  # all of them, for a moment: a thread is being made
-            if (caught | blocked) >> (signal.SIGUSR1 - 1) & 1:
-                break
-            looks = min(looks - 1, 100 if caught >> (signal.SIGTERM - 1) & 1 else looks)
+        while looks > 0 and not takes(self.server):
+            looks = min(looks - 1, 100 if catches(signal.SIGTERM, self.server) else looks)
             time.sleep(0.01)
 
     def read(self) -> None:
         self.printed += (self.server.process.stdout.read() or b"").decode()
         time.sleep(0.02)
+
+
+def takes(server: harness.Server) -> bool:
+    """SIGUSR1 is caught, or blocked to be read. Both are blocked while a thread is being made."""
+    blocked = int(status_of(server, "SigBlk"), 16) >> (signal.SIGUSR1 - 1) & 0b101
+    return catches(signal.SIGUSR1, server) or blocked == 0b001
+
+
+def catches(number: int, server: harness.Server) -> bool:
+    return bool(int(status_of(server, "SigCgt"), 16) >> (number - 1) & 1)
 
 
 def open_report(*flags: str, clients: int, requests: int) -> None:
@@ -100,6 +102,36 @@ def check_again():
             require(got[-1] == (1, count), f"(open, requests) {got[-1]}, expected (1, {count})")
         took = sorted(reports.took)[1]  # not the worst one: a machine may stand still for some
         require(took < 0.4, f"the line took {took:.2f} s")
+
+
+def check_ends_nothing():
+    """The signal ends nothing: neither from the line `listening on` on, before the first loop runs,
+    nor after that one has ended; strace makes both last."""
+    slow = "write,epoll_create1,?clone,?clone3"
+    hold = ("-e", f"inject={slow}:delay_exit=100000", "-e", "inject=close:delay_exit=30000")
+    for threads in ("1", "4"):
+        with traced(STAGE, "--threads", threads, calls=f"{slow},close",
+                    options=hold) as (server, _):
+            goes_on(server, f"--threads {threads}, before the first loop runs")  # once at least
+            deadline = time.monotonic() + PATIENCE
+            while not takes(server) and time.monotonic() < deadline:
+                goes_on(server, f"--threads {threads}, before the first loop runs")
+            Reports(server).ask()
+            server.signal(signal.SIGTERM)
+            deadline = time.monotonic() + PATIENCE
+            while server.process.poll() is None and time.monotonic() < deadline:
+                if not takes(server):
+                    goes_on(server, f"--threads {threads}, after the first loop")
+            status = server.wait(1)
+            require(status == 0, f"status {status}")
+
+
+def goes_on(server: harness.Server, when: str) -> None:
+    """Whether the signal prints a line or not, the server ends by itself, and well, or not yet."""
+    server.signal(signal.SIGUSR1)
+    time.sleep(0.02)
+    status = server.process.poll()
+    require(status in (None, 0), f"{when}: SIGUSR1 ended the server, status {status}")
 
 
 def check_many():
@@ -214,7 +246,7 @@ def naps_for(server: harness.Server, sock: socket.socket) -> int:
 def until_it_lets_go_of(number: int, server: harness.Server) -> None:
     """The loop that had a handler for the signal has ended, or two seconds are over."""
     deadline = time.monotonic() + 2
-    while int(status_of(server, "SigCgt"), 16) >> (number - 1) & 1 and time.monotonic() < deadline:
+    while catches(number, server) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 

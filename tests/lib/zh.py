@@ -990,6 +990,10 @@ FINISHED = {
         "应当有一行 open {open}、requests {requests}；来的 (open, requests) 是 {got}",
     "libevent complains: {text}": "libevent 报告：{text}",
     "SIGUSR1 ended the server, status {status}": "SIGUSR1 结束了服务器，状态 {status}",
+    "{flags}, before the first loop runs: SIGUSR1 ended the server, status {status}":
+        "{flags}，第一个循环还没有运行：SIGUSR1 结束了服务器，状态 {status}",
+    "{flags}, after the first loop: SIGUSR1 ended the server, status {status}":
+        "{flags}，第一个循环结束之后：SIGUSR1 结束了服务器，状态 {status}",
     "no new line on stdout, but {printed}": "stdout 上没有新的一行，只有 {printed}",
     "(open, requests) {got}, expected {wanted}": "(open, requests) 是 {got}，应当是 {wanted}",
     "it costs {bytes} bytes more": "多占 {bytes} 字节",
@@ -1099,6 +1103,10 @@ FINISHED = {
     "one of two loops read text first, and {late} HTTP clients after it":
         "两个循环中有一个先读了文本，后来才读 {late} 个 HTTP 客户端",
     "it is written by a thread that is no loop": "写出它的线程不是循环",
+    "The signal ends nothing: neither from the line `listening on` on, before the first loop runs, "
+    "nor after that one has ended; strace makes both last.":
+        "这个信号什么也不结束：从打印出 `listening on` 那一行起、第一个循环还没有运行时不会，"
+        "第一个循环结束之后也不会；strace 让这两段时间变长。",
     "While the server drains it says so, too, and goes on draining; so it does where the first of "
     "two loops has drained.":
         "优雅退出期间也打印，然后继续退出；两个循环中第一个已经结束时，也继续退出。",
