@@ -1,5 +1,6 @@
 """One timer for all connections in stage 3."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -8,12 +9,14 @@ import time
 from tests import harness
 from tests.exercises.clients import (
     ONE_IN_EACH_LOOP, CannotLook, Unmet, ask_hello, closes_a_silent_client, connection,
-    four_clients, lets_go, lets_in_the_starved, receive, require, stats, stopped)
+    four_clients, lets_go, lets_in_the_starved, receive, require, stats, stopped,
+    to_the_end)
 from tests.exercises.kept import stays
 from tests.lib import wire
 
 STAGE, MODEL = "03_libevent_raw", "01_plain_epoll"
 BINARIES = [STAGE, MODEL]
+HALF_A_BODY = wire.request("POST", "/echo", "Content-Length: 200000") + bytes(60_000)
 STATS = wire.request("GET", "/stats")
 CROWD = 1500  # twice that many descriptors are open in this process and the server
 
@@ -49,6 +52,48 @@ def check_memory():
     require(more <= 230, f"it costs {more:.0f} bytes more")
 
 
+def check_late_reader():
+    """Who reads late what it is owed has all its time from then on: with --idle-timeout 3 it is
+    closed three seconds after that, although the loop has slept meanwhile."""
+    with harness.Server(STAGE, "--idle-timeout", "3") as server, socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        sock.settimeout(5)
+        sock.connect((server.host, server.text_port))
+        sent = send_until_owed(server, sock)
+        time.sleep(1.2)
+        got = len(receive(sock, sent))
+        require(got == sent, f"closed after {got} bytes")
+        began = time.monotonic()
+        require(sock.recv(1) == b"", "the server said something")
+        passed = time.monotonic() - began
+        require(passed > 2.4, f"closed {passed:.2f} s after it had read")
+
+
+def send_until_owed(server: harness.Server, sock: socket.socket) -> int:
+    """How much it was, when the server has read all of it and could not send all of it back: no
+    more than it sends at once. /stats tells, which counts its own bytes, too."""
+    sent = asked = answered = 0
+    with server.connect("http") as other:
+        while True:
+            sock.sendall(bytes(8192))
+            sent += 8192
+            owes = 0  # so many looks in a row: by then it would have gone, were there to be room
+            while owes < 20:
+                require(asked < 1 << 20, f"closed after {sent} bytes")
+                other.sendall(STATS)
+                asked += len(STATS)
+                answer = other.recv(1000)
+                seen = json.loads(answer.partition(b"\r\n\r\n")[2])
+                if seen["bytes_out"] - answered >= sent:
+                    break
+                owes = owes + 1 if seen["bytes_in"] - asked == sent else 0
+                answered += len(answer)
+                time.sleep(0.02 if owes > 3 else 0)  # an acknowledgement may take 200 ms
+            else:
+                return sent
+            answered += len(answer)
+
+
 def check_silent():
     """--idle-timeout 0.5 still closes a silent connection after about half a second; so does each
     of four loops."""
@@ -69,10 +114,10 @@ def lets_go_of(sock) -> None:
 
 def check_text():
     """Text that moves starts the clock anew: with --idle-timeout 1 who sends a byte every 0.4 s is
-    served for two seconds, and closed when it is silent."""
+    served for longer than that, and closed when it is silent."""
     with harness.Server(STAGE, "--idle-timeout", "1") as server, \
             server.connect("text", timeout=5) as sock:
-        for number in range(6):
+        for number in range(4):
             sock.sendall(b"1")
             require(receive(sock, 1) == b"1", f"it was closed after {number} bytes")
             time.sleep(0.4)
@@ -108,8 +153,7 @@ def check_order():
         except BlockingIOError:
             pass
         busy.settimeout(5)
-        answer = busy.recv(1000)
-        require(b" 408 " in answer, f"408 was expected, {answer[:40]!r} came")
+        gets_408(busy)
         busy.close()
         silent.close()
 
@@ -130,87 +174,111 @@ def check_newcomer():
 
 def check_last_look():
     """Whose time is over while bytes of it wait is looked at once more, and that has an end: with
-    half a body it gets 408."""
-    with harness.Server(STAGE, "--idle-timeout", "0.5") as server, server.connect("http") as sock:
+    half a body it gets 408, also beside one that has more time."""
+    with harness.Server(STAGE, "--idle-timeout", "2.5") as server, \
+            server.connect("http", timeout=5) as late, server.connect("http") as other:
+        ask_hello(other)
+        ask_hello(late)
+        began = time.monotonic()
+        last_look_alone()
+        if time.monotonic() - began > 1.9:  # a busy machine
+            ask_hello(other)
+            ask_hello(late)
+            began = time.monotonic()
+        time.sleep(began + 2 - time.monotonic())
+        began = time.monotonic()
+        ask_hello(other)
+        with stopped(server):
+            late.sendall(HALF_A_BODY)
+            time.sleep(0.7)
+        gets_408(late)
+        took = time.monotonic() - began
+        require(took < 2.3, f"with --idle-timeout 2.5 a last look ended {took:.2f} s after another "
+                            "client had asked: it waited for that one's time")
+
+
+def last_look_alone() -> None:
+    with harness.Server(STAGE, "--idle-timeout", "0.5") as server, \
+            server.connect("http", timeout=5) as sock:
         ask_hello(sock)
         with stopped(server):
-            sock.sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n"
-                         + bytes(60_000))
+            sock.sendall(HALF_A_BODY)
             time.sleep(0.7)
-        sock.settimeout(5)
-        try:
-            answer = sock.recv(1000)
-        except TimeoutError:
-            raise Unmet("408 was expected, nothing came in 5 s") from None
-        require(b" 408 " in answer, f"408 was expected, {answer[:40]!r} came")
+        gets_408(sock)
+
+
+def gets_408(sock: socket.socket, when: str = "") -> None:
+    try:
+        answer = sock.recv(1000)
+    except TimeoutError:
+        raise Unmet(f"408 was expected{when}, nothing came in 5 s") from None
+    require(b" 408 " in answer, f"408 was expected{when}, {answer[:40]!r} came")
 
 
 def check_linger():
-    """After a refusal it lingers for about a second, then closes."""
-    with harness.Server(STAGE) as server:
-        before = server.sockets()
-        with server.connect("http") as sock:
-            sock.sendall(b"NOT HTTP\r\n\r\n")
-            sock.settimeout(5)
-            while sock.recv(1000):
-                pass
-            time.sleep(0.3)
+    """After a refusal it lingers for about a second, then closes, also beside one that is idle for
+    longer; and one that is idle for less does not wait for it."""
+    with harness.Server(STAGE) as alone, harness.Server(STAGE) as beside, \
+            beside.connect("http") as idle, contextlib.ExitStack() as stack:
+        ask_hello(idle)
+        refused = [(server, server.sockets(), stack.enter_context(server.connect("http")))
+                   for server in (alone, beside)]
+        for _, _, sock in refused:
+            is_refused(sock)
+        time.sleep(0.3)
+        for _, _, sock in refused:
             sock.sendall(b"still here")  # is discarded: no reset
-            time.sleep(0.2)
+        time.sleep(0.2)
+        for server, before, _ in refused:
             require(server.sockets() > before, "closed at once")
-            lets_go(server, before, patience=2.5)
+        for (server, before, _), where in zip(refused, ("alone", "beside one that is idle")):
+            try:
+                lets_go(server, before, patience=2.5)
+            except Unmet:
+                raise Unmet(f"{where}, it lingers for more than three seconds") from None
+    short_beside_who_lingers()
 
 
-def check_late_reader():
-    """Who reads late what it is owed has all its time from then on: with --idle-timeout 4 it is
-    closed four seconds after that, although the loop has slept meanwhile."""
-    with harness.Server(STAGE, "--idle-timeout", "4") as server, socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
-        sock.settimeout(5)
-        sock.connect((server.host, server.text_port))
-        sent = send_until_owed(server, sock)
-        time.sleep(1.5)
-        got = len(receive(sock, sent))
-        require(got == sent, f"closed after {got} bytes")
-        began = time.monotonic()
-        require(sock.recv(1) == b"", "the server said something")
-        passed = time.monotonic() - began
-        require(passed > 3.2, f"closed {passed:.2f} s after it had read")
+def is_refused(sock: socket.socket) -> None:
+    sock.sendall(b"NOT HTTP\r\n\r\n")
+    to_the_end(sock, "what is no request")
 
 
-def send_until_owed(server: harness.Server, sock: socket.socket) -> int:
-    """How much it was, when the server has read all of it and could not send all of it back: no
-    more than it sends at once. /stats tells, which counts its own bytes, too."""
-    sent = asked = answered = 0
-    with server.connect("http") as other:
-        while True:
-            sock.sendall(bytes(8192))
-            sent += 8192
-            owes = 0  # so many looks in a row: by then it would have gone, were there to be room
-            while owes < 20:
-                require(asked < 1 << 20, f"closed after {sent} bytes")
-                other.sendall(STATS)
-                asked += len(STATS)
-                answer = other.recv(1000)
-                seen = json.loads(answer.partition(b"\r\n\r\n")[2])
-                if seen["bytes_out"] - answered >= sent:
-                    break
-                owes = owes + 1 if seen["bytes_in"] - asked == sent else 0
-                answered += len(answer)
-                time.sleep(0.02 if owes > 3 else 0)  # an acknowledgement may take 200 ms
-            else:
-                return sent
-            answered += len(answer)
+def short_beside_who_lingers() -> None:
+    """Three times, if need be: a machine may stand still for some."""
+    took = []
+    while len(took) < 3 and min(took, default=9) > 0.9:
+        with harness.Server(STAGE, "--idle-timeout", "0.3") as server, \
+                server.connect("http") as refused:
+            began = time.monotonic()
+            is_refused(refused)
+            time.sleep(0.1)  # or it goes when the timer strikes for what the other one's was
+            with server.connect("http") as silent:
+                to_the_end(silent, "--idle-timeout 0.3")
+                took.append(time.monotonic() - began)
+    require(min(took) < 0.9,
+            f"--idle-timeout 0.3, beside one that lingers: closed after {min(took):.2f} s")
 
 
 def check_grace():
-    """--grace 1 ends the server after a second, with a client that has not finished its request."""
-    with harness.Server(STAGE, "--grace", "1") as server, server.connect("http") as sock:
-        ask_hello(sock)
-        sock.sendall(b"GET /hel")
-        time.sleep(0.1)
-        server.signal(signal.SIGTERM)
-        server.wait(4)
+    """--grace 1 ends the server after a second, with a client that has not finished its request;
+    with --grace 20 that one's --idle-timeout of a second ends it, drain or not."""
+    with harness.Server(STAGE, "--grace", "20", "--idle-timeout", "1") as patient, \
+            patient.connect("http", timeout=5) as late:
+        ask_hello(late)
+        time.sleep(0.5)  # the timer will strike in vain, and is to be set again in the drain
+        begins_and_is_told_to_end(patient, late)
+        with harness.Server(STAGE, "--grace", "1") as server, server.connect("http") as sock:
+            begins_and_is_told_to_end(server, sock)
+            server.wait(4)
+        gets_408(late, " in the drain")
+
+
+def begins_and_is_told_to_end(server: harness.Server, sock: socket.socket) -> None:
+    ask_hello(sock)
+    sock.sendall(b"GET /hel")
+    time.sleep(0.1)
+    server.signal(signal.SIGTERM)
 
 
 def check_rest():

@@ -604,8 +604,19 @@ FINISHED = {
     "Each has its own deadline: of two clients the one that asked again is closed later; a "
     "beginning of a request gets 408.":
         "各有自己的期限：两个客户端中，又请求过一次的那个关闭得晚；只有开头的请求得到 408。",
-    "After a refusal it lingers for about a second, then closes.":
-        "拒绝之后延迟关闭大约一秒，然后关闭。",
+    "After a refusal it lingers for about a second, then closes, also beside one that is idle for "
+    "longer; and one that is idle for less does not wait for it.":
+        "拒绝之后延迟关闭大约一秒，然后关闭，旁边有空闲超时更长的客户端时也一样；"
+        "空闲超时更短的客户端不用等它。",
+    "alone, it lingers for more than three seconds": "只有它自己时，延迟关闭超过了三秒",
+    "beside one that is idle, it lingers for more than three seconds":
+        "旁边有空闲的客户端时，延迟关闭超过了三秒",
+    "--idle-timeout 0.3, beside one that lingers: closed after {seconds} s":
+        "--idle-timeout 0.3，旁边有延迟关闭的客户端：{seconds} 秒后才关闭",
+    "with --idle-timeout 2.5 a last look ended {seconds} s after another client had asked: it "
+    "waited for that one's time":
+        "用 --idle-timeout 2.5 时，另一个客户端请求之后 {seconds} 秒，最后检查才结束："
+        "它等了那一个的期限",
     "The limit is each client's own: four at once take no longer than one, and no less; so they do "
     "in four loops.":
         "每个客户端各自限速：四个同时来，不比一个更慢，也不更快；在四个循环里也一样。",
@@ -644,8 +655,13 @@ FINISHED = {
     "with --auth and wrong credentials: {method} gets {status}, expected 401":
         "用 --auth 而密码不对：{method} 得到 {status}，应当是 401",
     "with credentials: {status}": "有密码：{status}",
-    "--grace 1 ends the server after a second, with a client that has not finished its request.":
-        "还有客户端没发完请求时，--grace 1 让服务器在一秒后结束。",
+    "--grace 1 ends the server after a second, with a client that has not finished its request; "
+    "with --grace 20 that one's --idle-timeout of a second ends it, drain or not.":
+        "还有客户端没发完请求时，--grace 1 让服务器在一秒后结束；用 --grace 20 时，"
+        "优雅退出期间，它一秒的 --idle-timeout 也照样到期。",
+    "408 was expected in the drain, nothing came in 5 s":
+        "优雅退出期间应当是 408，5 秒内什么也没来",
+    "408 was expected in the drain, {got} came": "优雅退出期间应当是 408，收到的是 {got}",
     "--rate 262144: 512 KiB take between 1.2 and 8 seconds on either port, and come back "
     "exactly; with --rate 50000000, 40 MiB take at least half a second.":
         "--rate 262144：在两个端口上，512 KiB 都用时 1.2 到 8 秒，原样返回；用 --rate 50000000 "
@@ -795,8 +811,8 @@ FINISHED = {
     "of four loops.":
         "--idle-timeout 0.5 仍然在大约半秒后关闭沉默的连接；四个循环个个如此。",
     "Text that moves starts the clock anew: with --idle-timeout 1 who sends a byte every 0.4 s is "
-    "served for two seconds, and closed when it is silent.":
-        "文本往来时重新计时：用 --idle-timeout 1 时，每 0.4 秒发送一个字节的客户端能用两秒以上，"
+    "served for longer than that, and closed when it is silent.":
+        "文本往来时重新计时：用 --idle-timeout 1 时，每 0.4 秒发送一个字节的客户端能用得更久，"
         "沉默之后才关闭。",
     "--heartbeat beats as before: 0.4 makes about five lines in two seconds.":
         "--heartbeat 照旧打印：0.4 在两秒里打印五行左右。",
@@ -828,9 +844,9 @@ FINISHED = {
     "Who resets the connection is let go: 20 clients that waited, and 20 that were owed bytes.":
         "复位连接的就放走：20 个在等待的客户端，20 个还有数据没收到的客户端。",
     "Whose time is over while bytes of it wait is looked at once more, and that has an end: "
-    "with half a body it gets 408.":
+    "with half a body it gets 408, also beside one that has more time.":
         "时间到了、却有字节在等的客户端，最后检查一次，而且仅此一次：请求体只有一半就"
-        "得到 408。",
+        "得到 408，旁边有期限更晚的客户端时也一样。",
     "With four loops that reverse at the same time no memory is shared: ThreadSanitizer looks.":
         "四个循环同时倒转，不共享内存：由 ThreadSanitizer 检查。",
     "With six loops, a new client wakes about one of them, not all six, on either port.":
@@ -1150,10 +1166,10 @@ FINISHED = {
     "that comes in the same batch as the clients that fill them is answered.":
         "到了连接上限，已经连上的照样得到服务：不论一个循环还是两个，占满它们的客户端到来的同一批里，"
         "到来的文本也有响应。",
-    "Who reads late what it is owed has all its time from then on: with --idle-timeout 4 it is "
-    "closed four seconds after that, although the loop has slept meanwhile.":
-        "很晚才读走欠它的数据的客户端，从那时起重新计时：用 --idle-timeout 4 "
-        "时，再过四秒才关闭，尽管循环其间一直阻塞。",
+    "Who reads late what it is owed has all its time from then on: with --idle-timeout 3 it is "
+    "closed three seconds after that, although the loop has slept meanwhile.":
+        "很晚才读走欠它的数据的客户端，从那时起重新计时：用 --idle-timeout 3 "
+        "时，再过三秒才关闭，尽管循环其间一直阻塞。",
     "closed {seconds} s after it had read": "读完后 {seconds} 秒就关闭了",
     "ok": "通过",
     "missing": "还缺",
