@@ -281,25 +281,36 @@ def check_ends():
 
 
 def check_makes_room():
-    """And who leaves makes room, or is silent for longer than --idle-timeout: 12 places are taken,
-    one by him, and who waits for it is accepted before half of the uploads is read."""
-    for leaves, port, idle in ((True, "http", "30"), (False, "text", "1")):
-        flags = ("--max-connections", "12", "--idle-timeout", idle)
-        with slow_reader(*flags, port=port) as (server, trace, crowd, last), \
-                server.connect("http") as newcomer:
+    """And who waits for a place is accepted before half of the uploads is read: one of 12 clients
+    leaves, or is silent for longer than --idle-timeout; or there are descriptors again."""
+    def leaves(_, last):
+        last.close()
+
+    def is_silent(*_):
+        time.sleep(1.1)
+
+    def gets_descriptors(server, _):
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (most, most))
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for port, flags, happens in (("http", "--max-connections 12", leaves),
+                                 ("text", "--max-connections 12 --idle-timeout 1", is_silent),
+                                 ("http", "", gets_descriptors)):
+        with slow_reader(*flags.split(), port=port) as (server, trace, crowd, last):
+            if not flags:
+                resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (server.descriptors(), most))
+            newcomer = server.connect("http")
             newcomer.sendall(HELLO)
             send_for_two_seconds(*crowd)
             with stopped(server):  # at work: asleep, it would have a batch of the clock alone
                 trace.settle()
                 before = len(trace.calls())
-                if leaves:
-                    last.close()
-                else:
-                    time.sleep(1.1)
+                happens(server, last)
             receive(newcomer, 100)
+            newcomer.close()
             server.signal(signal.SIGKILL)  # it would read what is left
             trace.settle()
-            calls = [call.name for call in trace.calls()[before:] if "EAGAIN" not in call.result]
+            calls = [call.name for call in trace.calls()[before:] if "E" not in call.result]
             read = calls.index("accept4")
             require(read < 60, f"a place was free, and {read} times was read before it was taken")
 

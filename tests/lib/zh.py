@@ -801,10 +801,10 @@ FINISHED = {
         "--grace 0.4 已经到时，结束之前却又读了 {number} 次",
     "the second SIGTERM came, and {number} times was read before the end":
         "第二个 SIGTERM 已经到来，结束之前却又读了 {number} 次",
-    "And who leaves makes room, or is silent for longer than --idle-timeout: 12 places are taken, "
-    "one by him, and who waits for it is accepted before half of the uploads is read.":
-        "有人离开，或者沉默超过 --idle-timeout，就空出位置：12 个位置都占着，其中一个是他的；上传的"
-        "数据还没读到一半，等这个位置的客户端就已得到接受。",
+    "And who waits for a place is accepted before half of the uploads is read: one of 12 clients "
+    "leaves, or is silent for longer than --idle-timeout; or there are descriptors again.":
+        "上传的数据还没读到一半，等位置的客户端就已得到接受：12 个客户端里有一个离开，或者沉默超过 "
+        "--idle-timeout；或者又有了空闲的描述符。",
     "a place was free, and {number} times was read before it was taken":
         "有了空位，又读了 {number} 次才有人占用",
     "--idle-timeout 0.5 still closes a silent connection after about half a second; so does each "
