@@ -7,6 +7,7 @@ import socket
 import time
 
 from tests import harness
+from tests.exercises import alike
 from tests.exercises.clients import Unmet, ask, connection, four_loops, lets_go, require
 from tests.exercises.kept import OF_HTTP, stays
 from tests.lib import wire
@@ -105,7 +106,8 @@ def answer_to(server: harness.Server, request: bytes) -> tuple[bytes, bytes]:
 
 def check_like_echo():
     """But for the bytes' order it is like /echo: with other methods, versions, fields and queries,
-    in what is refused and what /stats counts; and a path that is only similar is not it."""
+    in what is refused, and when, and what /stats counts, with --auth, --max-body and in a drain,
+    too; and a path that is only similar is not it."""
     for stage in harness.STAGES:
         with harness.Server(stage) as server:
             def counted() -> int:
@@ -123,16 +125,18 @@ def check_like_echo():
                 more, expected = counted() - between - 1, between - before - 1
                 require(more == expected, f"{stage}, {request[:60]!r}: /stats counts {more} "
                         f"requests, expected {expected}")
+        alike.answers_alike(stage)
+        alike.drains_alike(stage)
 
 
 def check_clock():
     """Its answer starts the client's clock anew: who asks again and again is kept for longer than
-    --idle-timeout."""
+    --idle-timeout. Who sends a head and no more is told, until then, what /echo tells it."""
     with contextlib.ExitStack() as stack:
-        clients = []
-        for stage in harness.STAGES:
-            server = stack.enter_context(harness.Server(stage, "--idle-timeout", "2"))
-            clients.append((stage, stack.enter_context(wire.connect(server))))
+        servers = [(stage, stack.enter_context(harness.Server(stage, "--idle-timeout", "2")))
+                   for stage in harness.STAGES]
+        silent = [(stage, alike.begin(server, stack)) for stage, server in servers]
+        clients = [(stage, stack.enter_context(wire.connect(server))) for stage, server in servers]
         for _ in range(4):
             time.sleep(0.6)
             for stage, client in clients:
@@ -141,6 +145,8 @@ def check_clock():
                 except (OSError, wire.Unexpected):
                     raise Unmet(f"{stage}: closed, with --idle-timeout 2, though it was asked "
                                 "every 0.6 s") from None
+        for stage, both in silent:
+            alike.time_out_alike(stage, "--idle-timeout 2", both)
 
 
 def check_pipeline():

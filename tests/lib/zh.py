@@ -468,12 +468,18 @@ FINISHED = {
     "Each size up to 40 bytes, and those around 4, 12, 16 and 64 KiB.":
         "40 字节以内的每一种大小，还有 4、12、16 和 64 KiB 前后的大小。",
     "But for the bytes' order it is like /echo: with other methods, versions, fields and queries, "
-    "in what is refused and what /stats counts; and a path that is only similar is not it.":
-        "除了字节的顺序，都和 /echo 一样：其他方法、版本、字段和查询，拒绝的时候、/stats 的计数也是；"
-        "只是相像的路径不算。",
+    "in what is refused, and when, and what /stats counts, with --auth, --max-body and in a drain, "
+    "too; and a path that is only similar is not it.":
+        "除了字节的顺序，都和 /echo 一样：其他方法、版本、字段和查询，拒绝什么、何时拒绝、/stats 的"
+        "计数也是，用 --auth、--max-body 时、优雅退出时也一样；只是相像的路径不算。",
     "Its answer starts the client's clock anew: who asks again and again is kept for longer than "
-    "--idle-timeout.":
-        "它的响应让客户端的计时重新开始：一再请求的客户端，连接保持得比 --idle-timeout 更久。",
+    "--idle-timeout. Who sends a head and no more is told, until then, what /echo tells it.":
+        "它的响应让客户端的计时重新开始：一再请求的客户端，连接保持得比 --idle-timeout 更久。"
+        "只发来头部的客户端，在那之前收到的和 /echo 给的一样。",
+    "{where}: /stats counts {more} requests, and {expected} when they are for /echo":
+        "{where}：/stats 计了 {more} 个请求，发给 /echo 时是 {expected} 个",
+    "{stage}, SIGTERM behind the head, {request}: {wanted} was expected, {got} came":
+        "{stage}，头部之后是 SIGTERM，{request}：应当是 {wanted}，收到的是 {got}",
     "{stage}, {request}: /stats counts {more} requests, expected {expected}":
         "{stage}，{request}：/stats 计了 {more} 个请求，应当是 {expected} 个",
     "closed, with --idle-timeout 2, though it was asked every 0.6 s":
