@@ -71,16 +71,32 @@ def check_silent():
 
 
 def check_activity():
-    """A clock that starts anew is noticed: a client that asks every 0.3 s is kept for 1.5 s, and
-    then closed, too; a beginning of a request gets 408."""
-    with harness.Server(STAGE, "--idle-timeout", "1") as server, server.connect("http") as sock:
-        for _ in range(5):
-            ask_hello(sock)
-            time.sleep(0.3)
+    """A clock that starts anew is noticed: a client that asks every 0.3 s is kept for 2 s, and
+    then closed, too; a beginning of a request gets 408. In the same time one that asks every
+    0.03 s, and one that asks every 0.15 s, cost less than one timerfd_settime for four requests."""
+    with traced(STAGE, "--idle-timeout", "30", calls=CALLS) as (patient, of_seldom), \
+            traced(STAGE, "--idle-timeout", "1", calls=CALLS) as (strict, of_often), \
+            harness.Server(STAGE, "--idle-timeout", "1") as server, \
+            patient.connect("http") as seldom, strict.connect("http") as often, \
+            server.connect("http") as sock:
+        due = time.monotonic()
+        for number in range(60):
+            if time.monotonic() >= due:
+                ask_hello(sock)
+                due = time.monotonic() + 0.3
+            ask_hello(often)
+            if number % 5 == 0:
+                ask_hello(seldom)
+            time.sleep(0.03)
         sock.settimeout(6)
         sock.sendall(b"GET /hel")
         answer = sock.recv(1000)
         require(b" 408 " in answer, f"408 was expected, {answer[:40]!r} came")
+        for trace, asked, every in ((of_often, 60, "0.03"), (of_seldom, 12, "0.15")):
+            trace.settle()
+            times = len(trace.calls("timerfd_settime"))
+            require(4 * times < asked, f"{asked} requests, one every {every} s, {times} times "
+                    "timerfd_settime")
 
 
 def check_earlier():

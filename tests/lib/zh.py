@@ -536,10 +536,12 @@ FINISHED = {
         "优雅退出的结束也是；每种 --rearm 都如此。",
     "--idle-timeout 0.5 closes a silent connection after about half a second, with each --rearm.":
         "--idle-timeout 0.5 在大约半秒后关闭沉默的连接，每种 --rearm 都如此。",
-    "A clock that starts anew is noticed: a client that asks every 0.3 s is kept for 1.5 s, and "
-    "then closed, too; a beginning of a request gets 408.":
-        "重新计时有效：每 0.3 秒请求一次的客户端保持 1.5 秒，然后也关闭；只有开头的请求得到 "
-        "408。",
+    "A clock that starts anew is noticed: a client that asks every 0.3 s is kept for 2 s, and then "
+    "closed, too; a beginning of a request gets 408. In the same time one that asks every 0.03 s, "
+    "and one that asks every 0.15 s, cost less than one timerfd_settime for four requests.":
+        "重新计时有效：每 0.3 秒请求一次的客户端保持 2 秒，然后也关闭；只有开头的请求得到 "
+        "408。在这段时间里，每 0.03 秒请求一次的、每 0.15 秒请求一次的客户端，四个请求都用不到"
+        "一次 timerfd_settime。",
     "200 requests cost less than 50 timerfd_settime: a deadline that moves back costs nothing, nor "
     "does one that stays, of an idle client, of one that was refused, or of the next heartbeat.":
         "200 个请求用不到 50 次 timerfd_settime：期限往后推没有代价，不变的期限也没有，不论是空闲客户端的、"
@@ -987,6 +989,8 @@ FINISHED = {
     "who sets the clock moves the deadlines": "谁调了系统时钟，期限就跟着变",
     "no timerfd_settime at all: there is no timerfd yet":
         "一次 timerfd_settime 也没有：还没有 timerfd",
+    "{asked} requests, one every {every} s, {times} times timerfd_settime":
+        "每 {every} 秒一个、一共 {asked} 个请求，{times} 次 timerfd_settime",
     "200 requests {how}, {times} times timerfd_settime":
         "200 个请求（{how}），{times} 次 timerfd_settime",
     "of one client": "只有一个客户端",
