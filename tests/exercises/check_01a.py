@@ -182,16 +182,37 @@ def check_escaped():
     on_every_stage(conversation)
 
 
+def late_readers(server: harness.Server) -> None:
+    """They read when all have sent."""
+    bodies = [ALL_BYTES[number:] * 11800 for number in range(3)]
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(wire.connect(server)) for _ in bodies]
+        for client, body in zip(clients, bodies):
+            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+            client.send(wire.request("POST", "/reverse", body=body))
+            client.sock.recv(1, socket.MSG_PEEK)  # it has an answer, and is owed most of it
+        for number, (client, body) in enumerate(zip(clients, bodies), 1):
+            require(client.read_response().body == body[::-1], f"of three clients that have 3 MB "
+                    f"to read at the same time, number {number} got another body than its own")
+
+
 def check_room():
     """A body may be as large as --max-body says: with 4000000, one of 3,000,000 bytes comes
-    back."""
+    back; and those of three clients who read when all have sent, to each its own."""
     def conversation(client):
         body = ALL_BYTES * 11718 + b"end"
         try:
             reversed_of(client, body, body[::-1])
         except (OSError, http.client.HTTPException):
             raise Unmet("a body of 3,000,000 bytes ended the connection") from None
-    on_every_stage(conversation, "--max-body", "4000000")
+    flags = ("--max-body", "4000000")
+    on_every_stage(conversation, *flags)
+    for stage in harness.STAGES:
+        with harness.Server(stage, *flags) as server:
+            try:
+                late_readers(server)
+            except Unmet as error:
+                raise Unmet(f"{stage}: {error}") from None
 
 
 def check_auth():

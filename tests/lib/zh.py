@@ -1046,8 +1046,13 @@ FINISHED = {
     "a client waited for the server to answer, or to close, and it did neither":
         "客户端在等服务器响应或关闭连接，服务器却两样都没做",
     "the server did not end within {seconds} s": "服务器在 {seconds} 秒内没有结束",
-    "A body may be as large as --max-body says: with 4000000, one of 3,000,000 bytes comes back.":
-        "请求体可以和 --max-body 一样大：设为 4000000 时，3,000,000 字节的也能倒过来返回。",
+    "A body may be as large as --max-body says: with 4000000, one of 3,000,000 bytes comes back; "
+    "and those of three clients who read when all have sent, to each its own.":
+        "请求体可以和 --max-body 一样大：设为 4000000 时，3,000,000 字节的也能倒过来返回；三个客户端"
+        "都发完之后才读的，各自收到自己的那一份。",
+    "of three clients that have 3 MB to read at the same time, number {number} got another body "
+    "than its own":
+        "三个客户端同时各有 3 MB 要读，第 {number} 个收到的不是自己的那一份",
     "A client that asks before it sends the body (`Expect: 100-continue`) is told to send it.":
         "先问再发请求体的客户端（`Expect: 100-continue`），会得到可以发送的答复。",
     "a body of 3,000,000 bytes ended the connection": "3,000,000 字节的请求体使连接中断了",
