@@ -172,11 +172,16 @@ def check_heartbeat():
 
 
 def check_descriptors():
-    """One timerfd serves all: 30 clients come and go, and no descriptor stays."""
+    """One timerfd serves all: 30 clients cost 30 descriptors; they come and go, and none stays."""
     with harness.Server(STAGE, "--idle-timeout", "30") as server:
         with server.connect("http") as sock:
             ask_hello(sock)
             before = server.descriptors()
+            with contextlib.ExitStack() as stack:
+                for _ in range(30):
+                    ask_hello(stack.enter_context(server.connect("http")))
+                more = server.descriptors() - before
+            require(more < 40, f"30 clients more, and {more} descriptors more")
         for _ in range(30):
             with server.connect("http") as sock:
                 ask_hello(sock)

@@ -727,8 +727,9 @@ FINISHED = {
         "四个循环同时计数，不共享内存：由 ThreadSanitizer 检查。",
     "HEAD gets the head alone, and the connection serves the next request.":
         "HEAD 只得到响应头，连接还能服务下一个请求。",
-    "One timerfd serves all: 30 clients come and go, and no descriptor stays.":
-        "所有人共用一个 timerfd：30 个客户端来了又走，不留下描述符。",
+    "One timerfd serves all: 30 clients cost 30 descriptors; they come and go, and none stays.":
+        "所有人共用一个 timerfd：30 个客户端用 30 个描述符；来了又走，不留下描述符。",
+    "30 clients more, and {more} descriptors more": "多 30 个客户端，却多 {more} 个描述符",
     "SIGTERM still drains after it, with status 0: one loop, and four.":
         "此后 SIGTERM 照样优雅退出，状态为 0：一个循环和四个循环都一样。",
     "Slow is slow, and neither more nor much less than it says: with --rate 1, 4 bytes take more "
