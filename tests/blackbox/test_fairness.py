@@ -88,6 +88,24 @@ def test_accepting_has_a_bound(start, port):
     assert seen["loop_wakeups"] - before >= 10
 
 
+def test_a_batch_is_one_wake_up(start):
+    """Fails on a server that counts, or wakes up for, each client: 40 ask in one batch, and are
+    answered in it, or in the next one."""
+    server = start("--threads", "1")
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(wire.connect(server)) for _ in range(40)]
+        for client in clients:
+            client.ask(wire.HELLO)
+        before = wire.stats(server)["loop_wakeups"]
+        server.signal(signal.SIGSTOP)
+        for client in clients:
+            client.send(wire.HELLO)
+        server.signal(signal.SIGCONT)
+        for client in clients:
+            client.read_response()
+        assert wire.stats(server)["loop_wakeups"] - before <= 20
+
+
 @pytest.mark.parametrize("port, data", [("text", b"bulk" * 16384), ("http", load.HELLO * 2000)],
                          ids=["text", "pipelined"])
 def test_a_bulk_sender_has_one_turn_at_a_time(server, port, data):

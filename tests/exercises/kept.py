@@ -14,7 +14,8 @@ OF_A_STAGE = {
     "test_drain": (),  # all
     "test_limits": (),
     "test_threads": (),
-    "test_fairness": ("accepting_has_a_bound", "a_bulk_sender_has_one_turn_at_a_time"),
+    "test_fairness": ("accepting_has_a_bound", "a_batch_is_one_wake_up",
+                      "a_bulk_sender_has_one_turn_at_a_time"),
     # All but the first are of stages 3 and 4, and left out elsewhere.
     "test_knobs": ("heartbeat", "debug", "backend", "memory_is_counted_to_the_byte"),
     "test_time": ("a_silent_client_is_closed_silently", "a_partial_request_gets_408",

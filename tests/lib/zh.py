@@ -987,7 +987,8 @@ FINISHED = {
     "the kernel refused: {call}": "内核拒绝了：{call}",
     "epoll_wait had a time-out: {found}": "epoll_wait 有超时：{found}",
     "no timerfd_create": "没有 timerfd_create",
-    "who sets the clock moves the deadlines": "谁调了系统时钟，期限就跟着变",
+    "timerfd_create({arguments}): deadlines are times of another clock":
+        "timerfd_create({arguments})：期限用的是另一个时钟",
     "no timerfd_settime at all: there is no timerfd yet":
         "一次 timerfd_settime 也没有：还没有 timerfd",
     "{asked} requests, one every {every} s, {times} times timerfd_settime":
