@@ -21,8 +21,11 @@ BINARIES = [STAGE, *OTHERS]
 RATE = 256 * 1024
 SIZE = 2 * RATE
 # In 32 bits milliseconds times bytes wrap around: the time that a share is worth gets short, or 0.
-FAST, MUCH = 50_000_000, 40 << 20
-FASTER = (42_900_000, 600_000_000, 1_000_000_000)
+# A share is so much of a second, and the rates are those at which it begins.
+FAST, MUCH = (50_000_000, 100_000_000), 4 / 5
+SHARES = (1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 50, 64, 100)
+FASTER = (*(int(share * 2**32 / 1000 * near) for share in SHARES for near in (0.9997, 1.0003)),
+          600_000_000, 1_000_000_000)
 
 
 def seconds_for(server: harness.Server, *ports: str, size: int = SIZE) -> list[float]:
@@ -57,15 +60,18 @@ def seconds_for(server: harness.Server, *ports: str, size: int = SIZE) -> list[f
 
 def check_limit():
     """--rate 262144: 512 KiB take between 1.2 and 8 seconds on either port, and come back
-    exactly; with --rate 50000000, 40 MiB take at least half a second."""
+    exactly; with --rate 50000000 and 100000000, four fifths of a second's bytes take at least half
+    a second."""
     with harness.Server(STAGE, "--rate", str(RATE)) as server, \
-            harness.Server(STAGE, "--rate", str(FAST)) as fast, \
             concurrent.futures.ThreadPoolExecutor() as pool:
-        much = pool.submit(seconds_for, fast, "text", size=MUCH)
-        for port, [took] in zip(PORTS, pool.map(functools.partial(seconds_for, server), PORTS)):
+        slow = pool.map(functools.partial(seconds_for, server), PORTS)
+        for rate in FAST:
+            with harness.Server(STAGE, "--rate", str(rate)) as fast:
+                much = int(rate * MUCH)
+                [took] = seconds_for(fast, "text", size=much)
+                require(0.5 < took < 8, f"{took:.2f} s for {much} bytes with --rate {rate}")
+        for port, [took] in zip(PORTS, slow):
             require(1.2 < took < 8, f"{took:.2f} s on the {port} port")
-        [took] = much.result()
-        require(0.5 < took < 8, f"{took:.2f} s for {MUCH} bytes with --rate {FAST}")
 
 
 def check_each():

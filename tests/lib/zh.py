@@ -671,9 +671,10 @@ FINISHED = {
         "优雅退出期间应当是 408，5 秒内什么也没来",
     "408 was expected in the drain, {got} came": "优雅退出期间应当是 408，收到的是 {got}",
     "--rate 262144: 512 KiB take between 1.2 and 8 seconds on either port, and come back "
-    "exactly; with --rate 50000000, 40 MiB take at least half a second.":
+    "exactly; with --rate 50000000 and 100000000, four fifths of a second's bytes take at least "
+    "half a second.":
         "--rate 262144：在两个端口上，512 KiB 都用时 1.2 到 8 秒，原样返回；用 --rate 50000000 "
-        "时，40 MiB 至少要半秒。",
+        "和 100000000 时，五分之四秒的数据至少要半秒。",
     "150 clients of each port that connect at once are all accepted and answered.":
         "每个端口 150 个客户端同时连接，都得到接受和应答。",
     "20 text clients and then one HTTP client send: the HTTP client's answer is made before a "
