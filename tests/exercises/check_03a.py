@@ -1,14 +1,15 @@
 """Priorities: HTTP before text in one batch."""
 
+import concurrent.futures
 import contextlib
-import resource
 import re
 import signal
 import time
 
 from tests import harness
 from tests.exercises.clients import (
-    HELLO, ask_hello, connection, noise, receive, require, send_until_full, stats, stopped, traced)
+    HELLO, ask_hello, connection, limit_descriptors, noise, receive, require, send_until_full,
+    stats, stopped, traced)
 from tests.exercises.kept import stays
 from tests.lib import wire
 
@@ -201,15 +202,14 @@ def check_starved():
         sock = stack.enter_context(server.connect("text", timeout=5))
         sock.sendall(b"1")
         receive(sock, 1)  # it has a descriptor
-        _, most = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (server.descriptors(), most))
+        limit_descriptors(server, server.descriptors())
         waiting = [stack.enter_context(server.connect("text", timeout=5)) for _ in range(8)]
         for _ in range(3):
             with stopped(server):
                 sock.sendall(b"1")
                 time.sleep(0.2)  # the pause after a refusal is over: the listener is ready as well
             receive(sock, 1)
-        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (most, most))
+        limit_descriptors(server)
         for other in waiting:
             other.sendall(b"1")
             receive(other, 1)
@@ -266,18 +266,21 @@ def send_for_two_seconds(text, *uploads) -> None:
 def check_ends():
     """Nor does HTTP that never pauses keep out more than text: while one byte of that waits, and
     ten uploads are read, a drain ends when --grace 0.4 is over, or at a second SIGTERM."""
-    for grace, what in (("0.4", "--grace 0.4 was over"), ("30", "the second SIGTERM came")):
-        with slow_reader("--grace", grace) as (server, trace, crowd, _):
-            send_for_two_seconds(*crowd)
-            before = len(trace.calls("recvfrom"))
+    at_once(ends, ("0.4", "--grace 0.4 was over"), ("30", "the second SIGTERM came"))
+
+
+def ends(grace: str, when: str) -> None:
+    with slow_reader("--grace", grace) as (server, trace, crowd, _):
+        send_for_two_seconds(*crowd)
+        before = len(trace.calls("recvfrom"))
+        server.signal()
+        time.sleep(0.4)
+        if grace == "30":
             server.signal()
-            time.sleep(0.4)
-            if grace == "30":
-                server.signal()
-            server.wait(20)
-            trace.settle()
-            read = len(trace.calls("recvfrom")) - before
-            require(read < 100, f"{what}, and {read} times was read before the end")
+        server.wait(20)
+        trace.settle()
+        read = len(trace.calls("recvfrom")) - before
+        require(read < 100, f"{when}, and {read} times was read before the end")
 
 
 def check_makes_room():
@@ -290,29 +293,36 @@ def check_makes_room():
         time.sleep(1.1)
 
     def gets_descriptors(server, _):
-        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (most, most))
+        limit_descriptors(server)
 
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for port, flags, happens in (("http", "--max-connections 12", leaves),
-                                 ("text", "--max-connections 12 --idle-timeout 1", is_silent),
-                                 ("http", "", gets_descriptors)):
-        with slow_reader(*flags.split(), port=port) as (server, trace, crowd, last):
-            if not flags:
-                resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (server.descriptors(), most))
-            newcomer = server.connect("http")
-            newcomer.sendall(HELLO)
-            send_for_two_seconds(*crowd)
-            with stopped(server):  # at work: asleep, it would have a batch of the clock alone
-                trace.settle()
-                before = len(trace.calls())
-                happens(server, last)
-            receive(newcomer, 100)
-            newcomer.close()
-            server.signal(signal.SIGKILL)  # it would read what is left
+    at_once(lets_in, ("http", "--max-connections 12", leaves),
+            ("text", "--max-connections 12 --idle-timeout 1", is_silent),
+            ("http", "", gets_descriptors))
+
+
+def lets_in(port: str, flags: str, happens) -> None:
+    with slow_reader(*flags.split(), port=port) as (server, trace, crowd, last):
+        if not flags:
+            limit_descriptors(server, server.descriptors())
+        newcomer = server.connect("http")
+        newcomer.sendall(HELLO)
+        send_for_two_seconds(*crowd)
+        with stopped(server):  # at work: asleep, it would have a batch of the clock alone
             trace.settle()
-            calls = [call.name for call in trace.calls()[before:] if "E" not in call.result]
-            read = calls.index("accept4")
-            require(read < 60, f"a place was free, and {read} times was read before it was taken")
+            before = len(trace.calls())
+            happens(server, last)
+        receive(newcomer, 100)
+        newcomer.close()
+        server.signal(signal.SIGKILL)  # it would read what is left
+        trace.settle()
+        calls = [call.name for call in trace.calls()[before:] if "E" not in call.result]
+        read = calls.index("accept4")
+        require(read < 60, f"a place was free, and {read} times was read before it was taken")
+
+
+def at_once(conversation, *cases: tuple) -> None:
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        list(pool.map(conversation, *zip(*cases)))
 
 
 def check_the_rest():

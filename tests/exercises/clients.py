@@ -276,16 +276,21 @@ def closes_a_silent_client(stage: str, *flags: str) -> None:
         require(0.4 < passed < 4, f"closed after {passed:.2f} s")
 
 
+def limit_descriptors(server: harness.Server, most: int = 0) -> None:
+    """0: as many as it may have."""
+    _, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (most or hard, hard))
+
+
 def lets_in_the_starved(stage: str) -> None:
     """Who waits for a free descriptor."""
     with harness.Server(stage) as server, contextlib.ExitStack() as stack:
-        _, most = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (40, most))
+        limit_descriptors(server, 40)
         socks = [stack.enter_context(server.connect("text", timeout=5)) for _ in range(60)]
         for sock in socks:
             sock.sendall(b"1")
         time.sleep(0.5)
-        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (200, most))
+        limit_descriptors(server, 200)
         for sock in socks:
             receive(sock, 1)
 
