@@ -265,12 +265,13 @@ def send_for_two_seconds(text, *uploads) -> None:
 
 def check_ends():
     """Nor does HTTP that never pauses keep out more than text: while one byte of that waits, and
-    ten uploads are read, a drain ends when --grace 0.4 is over, or at a second SIGTERM."""
+    ten uploads are read, --heartbeat beats, and a drain ends when --grace 0.4 is over, or at a
+    second SIGTERM."""
     at_once(ends, ("0.4", "--grace 0.4 was over"), ("30", "the second SIGTERM came"))
 
 
 def ends(grace: str, when: str) -> None:
-    with slow_reader("--grace", grace) as (server, trace, crowd, _):
+    with slow_reader("--grace", grace, "--heartbeat", "0.1") as (server, trace, crowd, _):
         send_for_two_seconds(*crowd)
         before = len(trace.calls("recvfrom"))
         server.signal()
@@ -281,6 +282,9 @@ def ends(grace: str, when: str) -> None:
         trace.settle()
         read = len(trace.calls("recvfrom")) - before
         require(read < 100, f"{when}, and {read} times was read before the end")
+        beats = re.findall(rb"heartbeat: .* bytes in (\d+)", server.process.stdout.read() or b"")
+        require(any(int(bytes_in) > SIZE for bytes_in in beats),
+                f"{len(beats)} beats, and none of them while the uploads were read")
 
 
 def check_makes_room():

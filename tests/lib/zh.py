@@ -804,8 +804,10 @@ FINISHED = {
     "who was silent was closed only after more than half of the text":
         "文本读了一半以上，才关闭沉默的客户端",
     "Nor does HTTP that never pauses keep out more than text: while one byte of that waits, and "
-    "ten uploads are read, a drain ends when --grace 0.4 is over, or at a second SIGTERM.":
-        "HTTP 一直不停，也只耽误文本：有一个字节的文本在等，十个上传正在读，这时 --grace 0.4 到时、"
+    "ten uploads are read, --heartbeat beats, and a drain ends when --grace 0.4 is over, or at a "
+    "second SIGTERM.":
+        "HTTP 一直不停，也只耽误文本：有一个字节的文本在等，十个上传正在读，这时 --heartbeat 照常打印，"
+        "--grace 0.4 到时、"
         "或者第二个 SIGTERM 到来，优雅退出照样结束。",
     "--grace 0.4 was over, and {number} times was read before the end":
         "--grace 0.4 已经到时，结束之前却又读了 {number} 次",
@@ -815,6 +817,8 @@ FINISHED = {
     "leaves, or is silent for longer than --idle-timeout; or there are descriptors again.":
         "上传的数据还没读到一半，等位置的客户端就已得到接受：12 个客户端里有一个离开，或者沉默超过 "
         "--idle-timeout；或者又有了空闲的描述符。",
+    "{number} beats, and none of them while the uploads were read":
+        "打印了 {number} 次，却没有一次是在读那些上传的时候",
     "a place was free, and {number} times was read before it was taken":
         "有了空位，又读了 {number} 次才有人占用",
     "--idle-timeout 0.5 still closes a silent connection after about half a second; so does each "
