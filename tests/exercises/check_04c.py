@@ -62,7 +62,7 @@ def check_order():
 
 
 def check_bounded():
-    """80 MB for a client that does not read cost less than 8 MiB of memory and delay nobody; when
+    """80 MB for a client that does not read cost less than 1 MiB of memory and delay nobody; when
     it reads, it goes on."""
     on_every_stage(counting.bounded)
 

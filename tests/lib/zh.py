@@ -683,9 +683,9 @@ FINISHED = {
         "客户端的响应，再读文本的第一个字节；--rearm=swap 和 --rearm=eager 都一样。",
     "60 clients that leave in the middle harm nobody, and neither sockets nor memory stay.":
         "60 个客户端中途离开，不影响任何人，也不留下套接字和内存。",
-    "80 MB for a client that does not read cost less than 8 MiB of memory and delay nobody; "
+    "80 MB for a client that does not read cost less than 1 MiB of memory and delay nobody; "
     "when it reads, it goes on.":
-        "给不读的客户端发 80 MB，占用内存不到 8 MiB，也不拖慢别人；它读就继续发。",
+        "给不读的客户端发 80 MB，占用内存不到 1 MiB，也不拖慢别人；它读就继续发。",
     "A call that fails was made, too: the kernel refuses one, and it is counted.":
         "失败的调用也是调用：内核拒绝了一次，也要计数。",
     "A client that sends and does not read is not read from, either: it costs less than 1 MiB. "
@@ -848,8 +848,12 @@ FINISHED = {
     "listeners and the signalfd, whatever --rearm says.":
         "挂在树上的都带 EPOLLONESHOT：等待可读或可写的客户端、监听套接字、signalfd，不论 "
         "--rearm 是什么。",
-    "When the last client is gone the loop sleeps: at most one wake-up in two seconds.":
-        "最后一个客户端走了，循环就一直阻塞：两秒内最多醒来一次。",
+    "When the last client is gone, be it by itself, the loop sleeps: at most one wake-up in two "
+    "seconds. Who comes then is closed in time as well.":
+        "最后一个客户端走了，哪怕是自己走的，循环就一直阻塞：两秒内最多醒来一次。之后再来的客户端，"
+        "也按时关闭。",
+    "{flags}: {number} timers, and one for each loop is to do":
+        "{flags}：有 {number} 个定时器，每个循环只该有一个",
     "While it is full, and clients wait on both ports, it sleeps: one loop, and six.":
         "满员时，两个端口上都有客户端在等，它也照样阻塞：一个循环是这样，六个也是。",
     "Who leaves takes its share along: 100 clients have come and gone, and libevent holds what "
