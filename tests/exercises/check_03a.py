@@ -255,11 +255,13 @@ def slow_reader(*flags: str, port: str = "http"):
         yield server, trace, crowd, last
 
 
-def send_for_two_seconds(text, *uploads) -> None:
+def send_for_two_seconds(server: harness.Server, text, *uploads) -> None:
     """So long HTTP does not pause: 200 reads. And a byte of text waits."""
-    for sock in uploads:
-        sock.sendall(wire.request("POST", "/echo", "Content-Length: 999999") + noise(20 * SIZE))
-    text.sendall(b"1")
+    data = wire.request("POST", "/echo", "Content-Length: 999999") + noise(20 * SIZE)
+    with stopped(server):
+        for sock in uploads:
+            sock.sendall(data)
+        text.sendall(b"1")
     time.sleep(0.1)  # it has begun
 
 
@@ -272,11 +274,12 @@ def check_ends():
 
 def ends(grace: str, when: str) -> None:
     with slow_reader("--grace", grace, "--heartbeat", "0.1") as (server, trace, crowd, _):
-        send_for_two_seconds(*crowd)
+        send_for_two_seconds(server, *crowd)
         before = len(trace.calls("recvfrom"))
         server.signal()
-        time.sleep(0.4)
         if grace == "30":
+            time.sleep(0.4)
+            before = len(trace.calls("recvfrom"))
             server.signal()
         server.wait(20)
         trace.settle()
@@ -310,7 +313,7 @@ def lets_in(port: str, flags: str, happens) -> None:
             limit_descriptors(server, server.descriptors())
         newcomer = server.connect("http")
         newcomer.sendall(HELLO)
-        send_for_two_seconds(*crowd)
+        send_for_two_seconds(server, *crowd)
         with stopped(server):  # at work: asleep, it would have a batch of the clock alone
             trace.settle()
             before = len(trace.calls())
