@@ -5,6 +5,7 @@
 
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <event2/listener.h>
 
 #include <memory>
@@ -24,6 +25,19 @@ using Base = std::unique_ptr<event_base, Free>;
 using Event = std::unique_ptr<event, Free>;
 using Bufferevent = std::unique_ptr<bufferevent, Free>;
 using Listener = std::unique_ptr<evconnlistener, Free>;
+
+// An event that is part of what it is about, for event_assign. A drain that is cut short frees
+// clients before their base, which would look at their events once more: so these leave it first.
+// Whoever is moved has not been assigned yet.
+struct Embedded : event {
+  Embedded() : event{} {}
+  Embedded(Embedded&&) noexcept : event{} {}
+  ~Embedded() {
+    if (event_initialized(this) == 0) return;
+    event_del(this);
+    event_debug_unassign(this);
+  }
+};
 
 // For main(), before serve(): libevent's own messages go to stderr, without ever blocking on it.
 void prepare_libevent();

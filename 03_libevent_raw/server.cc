@@ -25,7 +25,7 @@ struct Connection {
   std::unique_ptr<Session> session;
   Buffer out;  // owed to the client: what the kernel would not take yet
   Timers<Connection>::Place place = {};
-  event ev = {};       // embedded: no allocation of its own
+  Embedded ev = {};    // an event without an allocation of its own
   short interest = 0;  // EV_READ or EV_WRITE; 0: it is not on the base
 };
 

@@ -21,7 +21,7 @@ template <typename Connection>
 class Timers {
  public:
   struct Place {
-    event timer = {};  // embedded: no allocation of its own
+    Embedded timer = {};  // an event without an allocation of its own
     const timeval* timeout = nullptr;
     typename std::list<Connection>::iterator position = {};
   };

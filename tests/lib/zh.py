@@ -813,9 +813,11 @@ FINISHED = {
         "--grace 0.4 已经到时，结束之前却又读了 {number} 次",
     "the second SIGTERM came, and {number} times was read before the end":
         "第二个 SIGTERM 已经到来，结束之前却又读了 {number} 次",
-    "And who waits for a place is accepted before half of the uploads is read: one of 12 clients "
-    "leaves, or is silent for longer than --idle-timeout; or there are descriptors again.":
-        "上传的数据还没读到一半，等位置的客户端就已得到接受：12 个客户端里有一个离开，或者沉默超过 "
+    "And who waits for a place is accepted before half of the uploads is read: of 12 clients one "
+    "of HTTP leaves, or one is silent for longer than --idle-timeout; or there are descriptors "
+    "again.":
+        "上传的数据还没读到一半，等位置的客户端就已得到接受：12 个客户端里，一个 HTTP 的离开，或者有"
+        "一个沉默超过 "
         "--idle-timeout；或者又有了空闲的描述符。",
     "{number} beats, and none of them while the uploads were read":
         "打印了 {number} 次，却没有一次是在读那些上传的时候",
