@@ -20,9 +20,9 @@ OTHERS = {"01_plain_epoll": PORTS, "02_epoll_reactor": PORTS, "03_libevent_raw":
 BINARIES = [STAGE, *OTHERS]
 RATE = 256 * 1024
 SIZE = 2 * RATE
+FAST, MUCH = (50_000_000, 100_000_000), 4 / 5  # of a second's bytes
 # In 32 bits milliseconds times bytes wrap around: the time that a share is worth gets short, or 0.
-# A share is so much of a second, and the rates are those at which it begins.
-FAST, MUCH = (50_000_000, 100_000_000), 4 / 5
+# A bucket may get a second's bytes in so many shares; around these rates that begins.
 SHARES = (1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 50, 64, 100)
 FASTER = (*(int(share * 2**32 / 1000 * near) for share in SHARES for near in (0.9997, 1.0003)),
           600_000_000, 1_000_000_000)
