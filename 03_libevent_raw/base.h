@@ -35,7 +35,7 @@ struct Embedded : event {
   ~Embedded() {
     if (event_initialized(this) == 0) return;
     event_del(this);
-    event_debug_unassign(this);
+    event_debug_unassign(this);  // --libevent-debug remembers each event by its address
   }
 };
 

@@ -6,7 +6,6 @@
 //
 // Not here, on purpose: buffering by the library (stage 4), TLS.
 
-#include <event2/event_struct.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -186,7 +185,6 @@ void on_signal(Loop& loop) {
 
 void close_connection(Connection& c) {
   event_del(&c.ev);
-  event_debug_unassign(&c.ev);  // --libevent-debug remembers each event by its address
   c.loop.deadlines.close(c);
 }
 

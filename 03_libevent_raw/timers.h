@@ -4,9 +4,7 @@
 //
 // A timer's state is the time-out that it was last started with. event_add on a pending timer moves
 // its deadline, and with a common time-out (event_base_init_common_timeout) that is O(1), too: such
-// timers stand in a queue instead of a heap. Sources: event2/event.h, event2/event_struct.h.
-
-#include <event2/event_struct.h>
+// timers stand in a queue instead of a heap. Sources: event2/event.h.
 
 #include <list>
 #include <utility>
@@ -46,7 +44,6 @@ class Timers {
   bool last_look(Connection& c) { return c.place.timeout == &idle_ && start(c, last_look_); }
   void close(Connection& c) {
     event_del(&c.place.timer);
-    event_debug_unassign(&c.place.timer);  // --libevent-debug remembers each event by its address
     closed_.splice(closed_.end(), open_, c.place.position);
   }
 
