@@ -28,7 +28,8 @@ install_missing() {
     fi
   fi
   echo "installing:$missing" >&2
-  install="$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq"
+  # Another check may be installing at the moment: wait for it.
+  install="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq"
   # The package lists may be old, or not there at all: try with them, then with fresh ones.
   # shellcheck disable=SC2086
   $install $missing >/dev/null 2>&1 || { $as_root apt-get update -qq && $install $missing >/dev/null; }
