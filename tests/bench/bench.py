@@ -287,10 +287,10 @@ def memory_per_connection(target: tg.Target, count: int) -> float:
     with target.start() as server, contextlib.ExitStack() as stack:
         for _ in range(count // 10):
             stack.enter_context(ask(server))
-        before = tg.resident(server.pid)
+        before = tg.harness.resident_of(server.pid)
         for _ in range(count):
             stack.enter_context(ask(server))
-        return (tg.resident(server.pid) - before) / count
+        return (tg.harness.resident_of(server.pid) - before) / count
 
 
 def stream(server, size: int) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-import re
 import shutil
 import socket
 import subprocess
@@ -204,9 +203,3 @@ def cpu_of(pid: int, before: Cpu | None = None) -> Cpu:
     user, system = (now - then for now, then in zip(ticks, before.ticks if before else (0, 0)))
     share = user / (user + system) if user + system else 0.0
     return Cpu(total - (before.total if before else 0), share, ticks)
-
-
-def resident(pid: int) -> int:
-    """Bytes. From smaps_rollup: statm lags behind by up to some dozens of pages per CPU."""
-    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    return int(re.search(r"^Rss:\s+(\d+) kB", text, re.M)[1]) * 1024

@@ -68,7 +68,7 @@ def measure(server, count: int) -> str:
     """One row of the table. Raises wire.Unexpected or OSError when a client was not served."""
     with connect(server.http_port, 0) as first:
         ask(first)
-    before = targets.resident(server.pid)
+    before = harness.resident_of(server.pid)
     ours, theirs = multiprocessing.Pipe()
     healthy = multiprocessing.Process(target=healthy_client, args=(server.http_port, theirs))
     healthy.start()
@@ -78,7 +78,7 @@ def measure(server, count: int) -> str:
                        for index in range(count)]
             for client in clients:
                 ask(client)
-            memory = (targets.resident(server.pid) - before) / count
+            memory = (harness.resident_of(server.pid) - before) / count
             for client in clients:
                 ask(client)
             ours.send("stop")
