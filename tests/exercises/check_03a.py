@@ -312,9 +312,10 @@ def lets_in(port: str, flags: str, happens) -> None:
     with slow_reader(*flags.split(), port=port) as (server, trace, crowd, last):
         if not flags:
             limit_descriptors(server, 3)
+        send_for_two_seconds(server, *crowd)
         newcomer = server.connect("http")
         newcomer.sendall(HELLO)
-        send_for_two_seconds(server, *crowd)
+        time.sleep(0.2)  # a pause of accepting begins now, if at all
         with stopped(server):  # at work: asleep, it would have a batch of the clock alone
             trace.settle()
             before = len(trace.calls())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import re
+import select
 import signal
 import socket
 import time
@@ -133,12 +134,19 @@ def head_only(server: harness.Server) -> None:
 
 
 def bounded(server: harness.Server) -> None:
-    """A client that asks for 80 MB and does not read, next to one that wants little."""
+    """A client that asks for 80 MB and does not read, of either version, next to one that wants
+    little; and one that reads, but sends without end."""
     with server.connect("http") as warm:
         ask_hello(warm)
+    for request in (LONG, LONG.replace(b"HTTP/1.1", b"HTTP/1.0")):
+        unread(server, request)
+    both_ways(server)
+
+
+def unread(server: harness.Server, request: bytes) -> None:
     before = server.resident()
     with server.connect("http") as sock:
-        sock.sendall(LONG)
+        sock.sendall(request)
         first = sock.recv(100)
         require(b" 200 " in first, f"{first[:40]!r} came")
         sent = send_until_full(sock) >> 20  # and sends, which nobody reads meanwhile
@@ -153,6 +161,23 @@ def bounded(server: harness.Server) -> None:
             piece = sock.recv(1 << 20)
             require(piece, f"closed after {got} bytes")
             got += len(piece)
+
+
+def both_ways(server: harness.Server) -> None:
+    before = server.resident()
+    with server.connect("http") as sock:
+        sock.sendall(LONG)
+        sock.settimeout(5)
+        got, sent, more = 0, 0, HELLO * 1000
+        while got < 40 << 20:
+            piece = sock.recv(1 << 16)
+            require(piece, f"closed after {got} bytes")
+            got += len(piece)
+            if select.select([], [sock], [], 0)[1]:
+                sent += sock.send(more)  # as many whole requests, or less
+        grown = (server.resident() - before) >> 10
+        require(grown < 1024, f"the server has grown by {grown} KiB for a client that sends {sent} "
+                "bytes while it reads")
 
 
 def together(server: harness.Server) -> None:

@@ -683,9 +683,10 @@ FINISHED = {
         "客户端的响应，再读文本的第一个字节；--rearm=swap 和 --rearm=eager 都一样。",
     "60 clients that leave in the middle harm nobody, and neither sockets nor memory stay.":
         "60 个客户端中途离开，不影响任何人，也不留下套接字和内存。",
-    "80 MB for a client that does not read cost less than 1 MiB of memory and delay nobody; "
-    "when it reads, it goes on.":
-        "给不读的客户端发 80 MB，占用内存不到 1 MiB，也不拖慢别人；它读就继续发。",
+    "80 MB cost less than 1 MiB of memory and delay nobody where the client, by HTTP/1.1 or 1.0, "
+    "does not read, and where it sends all the time. When it reads, it goes on.":
+        "80 MB 占用的内存不到 1 MiB，也不拖慢别人：客户端不读时（HTTP/1.1 和 1.0 都一样）如此，"
+        "不停地发时也如此。它读就继续发。",
     "A call that fails was made, too: the kernel refuses one, and it is counted.":
         "失败的调用也是调用：内核拒绝了一次，也要计数。",
     "A client that sends and does not read is not read from, either: it costs less than 1 MiB. "
@@ -1055,6 +1056,8 @@ FINISHED = {
     "chunks for an HTTP/1.0 client": "给 HTTP/1.0 客户端发了分块",
     "the server has grown by {grown} KiB for a client that stalls":
         "为一个卡住的客户端，服务器多占了 {grown} KiB",
+    "the server has grown by {grown} KiB for a client that sends {sent} bytes while it reads":
+        "客户端一边读一边发，共发了 {sent} 字节，服务器为它多占了 {grown} KiB",
     "the server does not start: {why}": "服务器没有启动：{why}",
     "a client waited for the server to answer, or to close, and it did neither":
         "客户端在等服务器响应或关闭连接，服务器却两样都没做",
