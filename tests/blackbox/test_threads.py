@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from tests import harness
 from tests.blackbox import load
 from tests.blackbox.conftest import comes_to_rest
 from tests.lib import wire
@@ -49,6 +50,18 @@ def test_stats_add_up(start):
     stats = wire.stats(server)
     assert stats["connections_accepted"] == 61
     assert stats["requests"] >= 60
+
+
+@pytest.mark.skipif(harness.descriptor_limit() < 4000, reason="no 4,000 descriptors")
+def test_as_many_loops_as_may_be(start):
+    """Fails where something has room for fewer loops than --threads takes."""
+    server = start("--threads", "256")
+    guests = [load.Guest(load.HELLO) for _ in range(300)]
+    with load.Crowd(server, guests) as crowd:
+        crowd.run()
+    assert crowd.summary() == "300 of 300 served; errors: none"
+    assert wire.stats(server)["requests"] >= 300
+    assert server.stop() == 0
 
 
 def test_drain_under_load(start):

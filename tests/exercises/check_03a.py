@@ -4,12 +4,13 @@ import concurrent.futures
 import contextlib
 import re
 import signal
+import socket
 import time
 
 from tests import harness
 from tests.exercises.clients import (
     HELLO, ask_hello, connection, limit_descriptors, noise, receive, require, send_until_full,
-    stats, stopped, traced)
+    stats, stopped, to_the_end, traced)
 from tests.exercises.kept import stays
 from tests.lib import wire
 
@@ -245,7 +246,7 @@ def slow_reader(*flags: str, port: str = "http"):
     """A server that strace makes read for 10 ms each time; what that says; one text client and ten
     HTTP clients of it, and a last one of `port`."""
     slow = ("-e", "inject=recvfrom:delay_enter=10000")
-    with traced(STAGE, *flags, calls="recvfrom,accept4", options=slow) as (server, trace), \
+    with traced(STAGE, *flags, calls="recvfrom,accept4,close", options=slow) as (server, trace), \
             contextlib.ExitStack() as stack:
         crowd = [stack.enter_context(server.connect("http" if i else "text")) for i in range(11)]
         last = stack.enter_context(server.connect(port))
@@ -293,9 +294,12 @@ def ends(grace: str, when: str) -> None:
 def check_makes_room():
     """And who waits for a place is accepted before half of the uploads is read: of 12 clients one
     of HTTP leaves, or one is silent for longer than --idle-timeout; or there are descriptors
-    again."""
+    again. Who leaves is let go in that time also where nobody waits."""
     def leaves(_, last):
         last.close()
+
+    def ends_its_side(_, last):
+        last.shutdown(socket.SHUT_WR)
 
     def is_silent(*_):
         time.sleep(2.1)
@@ -303,12 +307,13 @@ def check_makes_room():
     def gets_descriptors(server, _):
         limit_descriptors(server)
 
-    at_once(lets_in, ("http", "--max-connections 12", leaves),
-            ("text", "--max-connections 12 --idle-timeout 2", is_silent),
-            ("http", "", gets_descriptors))
+    at_once(lets_in, ("http", "--max-connections 12", leaves, "accept4"),
+            ("text", "--max-connections 12 --idle-timeout 2", is_silent, "accept4"),
+            ("http", "", gets_descriptors, "accept4"),
+            ("http", "--max-connections 20", ends_its_side, "close"))
 
 
-def lets_in(port: str, flags: str, happens) -> None:
+def lets_in(port: str, flags: str, happens, shows: str) -> None:
     with slow_reader(*flags.split(), port=port) as (server, trace, crowd, last):
         if not flags:
             limit_descriptors(server, 3)
@@ -322,11 +327,13 @@ def lets_in(port: str, flags: str, happens) -> None:
             happens(server, last)
         receive(newcomer, 100)
         newcomer.close()
+        if shows == "close":
+            to_the_end(last, "a client that had ended its side")
         server.signal(signal.SIGKILL)  # it would read what is left
         trace.settle()
         calls = [call.name for call in trace.calls()[before:] if "E" not in call.result]
-        read = calls.index("accept4")
-        require(read < 60, f"a place was free, and {read} times was read before it was taken")
+        read = calls.index(shows) if shows in calls else len(calls)
+        require(read < 60, f"{read} times was read before {shows} was called")
 
 
 def at_once(conversation, *cases: tuple) -> None:

@@ -816,14 +816,13 @@ FINISHED = {
         "第二个 SIGTERM 已经到来，结束之前却又读了 {number} 次",
     "And who waits for a place is accepted before half of the uploads is read: of 12 clients one "
     "of HTTP leaves, or one is silent for longer than --idle-timeout; or there are descriptors "
-    "again.":
+    "again. Who leaves is let go in that time also where nobody waits.":
         "上传的数据还没读到一半，等位置的客户端就已得到接受：12 个客户端里，一个 HTTP 的离开，或者有"
         "一个沉默超过 "
-        "--idle-timeout；或者又有了空闲的描述符。",
+        "--idle-timeout；或者又有了空闲的描述符。即使没有人在等，离开的客户端也在这段时间里得到释放。",
     "{number} beats, and none of them while the uploads were read":
         "打印了 {number} 次，却没有一次是在读那些上传的时候",
-    "a place was free, and {number} times was read before it was taken":
-        "有了空位，又读了 {number} 次才有人占用",
+    "{number} times was read before {name} was called": "读了 {number} 次才调用 {name}",
     "--idle-timeout 0.5 still closes a silent connection after about half a second; so does each "
     "of four loops.":
         "--idle-timeout 0.5 仍然在大约半秒后关闭沉默的连接；四个循环个个如此。",
