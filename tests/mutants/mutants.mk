@@ -2,14 +2,15 @@
 #
 #   make mutants FILES='common/socket.cc 02_epoll_reactor/reactor.cc' N=0    all of these two files
 #   make mutants SEED=2                                                      another sample
+#   make mutants KIND=constant N=0                                           every constant there is
 
 N    ?= 40
 SEED ?= 1
 REACH = $(BUILD)/mutants/reach.json
 
 .PHONY: mutants mutants-quick mutants-reach mutants-test mutants-deps
-mutants: deps mutants-deps $(REACH)  ## faults that no test notices, N=40 of each file (FILES=, SEED=); takes hours
-	@$(PYTHON) -B -m tests.mutants.run --number '$(N)' --seed '$(SEED)' $(FILES)
+mutants: deps mutants-deps $(REACH)  ## faults that no test notices, N=40 of each file (FILES=, SEED=, KIND=); takes hours
+	@$(PYTHON) -B -m tests.mutants.run --number '$(N)' --seed '$(SEED)' --kind '$(KIND)' $(FILES)
 
 # A survivor is run against the tests that reach its line. This says which: a black-box run of a
 # build that counts lines. It need not be new: lines that have moved are found again. But a test that

@@ -3,6 +3,7 @@
     -m tests.mutants.run [FILE...]       40 mutants of each file; FILE: all, if not given
         --number N    so many of each; 0: all
         --seed S      others
+        --kind K      of one kind: constant, left-out and so on (mutate.KINDS)
         --quick       what CI runs: some of common/, the unit tests and two files at one stage
         --list        only prints them
 
@@ -418,6 +419,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("files", nargs="*")
     parser.add_argument("--number", type=int, default=40)
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--kind", choices=["", *mutate.KINDS], default="")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--list", action="store_true")
     asked = parser.parse_args(arguments)
@@ -427,6 +429,7 @@ def main(arguments: list[str]) -> int:
     files = asked.files or [f for f in sources() if not asked.quick or is_quick(f)]
     made = {file: mutate.mutants(harness.ROOT, file, flags()) for file in files}
     reasons = equivalents(made)
+    made = {file: [m for m in of if asked.kind in ("", m.kind)] for file, of in made.items()}
     if asked.quick:
         every = sample([m for of in made.values() for m in of], asked.number, asked.seed)
         chosen = {file: [m for m in every if m.file == file] for file in files}

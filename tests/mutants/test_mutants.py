@@ -303,6 +303,13 @@ def test_an_unknown_file(capsys):
     assert capsys.readouterr().err.endswith("a stage: common/gone.cc tests/harness.py\n")
 
 
+def test_one_kind(capsys):
+    """Fails where --kind is ignored, or where a sample is drawn before the others are left out."""
+    assert run.main(["--list", "--kind", "unit", "--number", "2", "common/options.cc"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert len(listed) == 2 and all(" unit " in name for name in listed)
+
+
 def test_a_flake_kills_nobody(world):
     """Fails where a test that fails once, as on a busy machine, counts as one that noticed."""
     with open(world.root / "tests/blackbox/test_a.py", "a", encoding="ascii") as test:
