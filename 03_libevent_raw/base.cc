@@ -170,11 +170,11 @@ timeval common_timeout(event_base* base, std::chrono::microseconds timeout) {
   return *check(event_base_init_common_timeout(base, &tv), "event_base_init_common_timeout");
 }
 
-Listener make_listener(event_base* base, UniqueFd socket, evconnlistener_cb accepted,
-                       evconnlistener_errorcb error, void* arg) {
+Evconnlistener make_listener(event_base* base, UniqueFd socket, evconnlistener_cb accepted,
+                             evconnlistener_errorcb error, void* arg) {
   constexpr unsigned kFlags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
-  Listener listener(check(evconnlistener_new(base, accepted, arg, kFlags, 0, socket.get()),
-                          "evconnlistener_new"));
+  Evconnlistener listener(check(evconnlistener_new(base, accepted, arg, kFlags, 0, socket.get()),
+                                "evconnlistener_new"));
   socket.release();
   evconnlistener_set_error_cb(listener.get(), error);
   return listener;

@@ -24,7 +24,7 @@ struct Free {
 using Base = std::unique_ptr<event_base, Free>;
 using Event = std::unique_ptr<event, Free>;
 using Bufferevent = std::unique_ptr<bufferevent, Free>;
-using Listener = std::unique_ptr<evconnlistener, Free>;
+using Evconnlistener = std::unique_ptr<evconnlistener, Free>;
 
 // An event that is part of what it is about, for event_assign. A drain that is cut short frees
 // clients before their base, which would look at their events once more: so these leave it first.
@@ -98,5 +98,6 @@ timeval common_timeout(event_base* base, std::chrono::microseconds timeout);
 
 // Accepts on a socket that listens already. Where it cannot, `error` is called, and it goes on
 // listening: whoever does not want to be called again at once disables it there.
-[[nodiscard]] Listener make_listener(event_base* base, UniqueFd socket, evconnlistener_cb accepted,
-                                     evconnlistener_errorcb error, void* arg);
+[[nodiscard]] Evconnlistener make_listener(event_base* base, UniqueFd socket,
+                                           evconnlistener_cb accepted, evconnlistener_errorcb error,
+                                           void* arg);

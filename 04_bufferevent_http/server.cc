@@ -37,7 +37,7 @@ struct Loop {
   Timer timer{base.get()};
   Event heartbeat = add_heartbeat(base.get(), worker);
   StopEvents signals = {};
-  Listener listeners[2] = {};
+  Evconnlistener listeners[2] = {};
   int accepted = 0;  // in this batch
   Deadlines<Connection> deadlines{worker.options.idle_timeout, worker.now};
 };
@@ -213,7 +213,7 @@ void on_starved(evconnlistener*, void* arg) {
 }
 
 void listen(Loop& loop, bool on) {
-  for (const Listener& listener : loop.listeners) {
+  for (const Evconnlistener& listener : loop.listeners) {
     if (!listener) continue;
     on ? evconnlistener_enable(listener.get()) : evconnlistener_disable(listener.get());
   }

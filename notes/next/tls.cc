@@ -72,7 +72,7 @@ int main(int, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
   Loop loop{make_context(flag(argv, "--pem", "")), Base(check(event_base_new(), "event_base_new"))};
   UniqueFd socket = listen_as_told(argv, SOCK_NONBLOCK);
-  const Listener listener(
+  const Evconnlistener listener(
       check(evconnlistener_new(loop.base.get(), on_accepted, &loop,
                                LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, socket.release()),
             "evconnlistener_new"));
