@@ -119,9 +119,14 @@ def stat_of(pid: int | str) -> list[str]:
 
 
 def resident_of(pid: int) -> int:
-    """Resident memory in bytes. From smaps_rollup: statm lags behind by some dozens of pages per
-    CPU."""
-    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    """Resident memory in bytes. From smaps_rollup, if there is one: statm lags behind by some
+    dozens of pages per CPU."""
+    folder = pathlib.Path(f"/proc/{pid}")
+    try:
+        text = (folder / "smaps_rollup").read_text(encoding="ascii")
+    except OSError:
+        pages = (folder / "statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * resource.getpagesize()
     return int(re.search(r"^Rss:\s+(\d+) kB", text, re.M)[1]) * 1024
 
 

@@ -30,7 +30,8 @@ install_missing() {
   echo "installing:$missing" >&2
   # Another check may be installing at the moment: wait for it.
   install="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq"
-  # The package lists may be old, or not there at all: try with them, then with fresh ones.
+  # The package lists may be old, or not there at all: try with them, then with fresh ones. (Where
+  # another check fetches them, this one may not.)
   # shellcheck disable=SC2086
-  $install $missing >/dev/null 2>&1 || { $as_root apt-get update -qq && $install $missing >/dev/null; }
+  $install $missing >/dev/null 2>&1 || { $as_root apt-get update -qq; $install $missing >/dev/null; }
 }

@@ -7,9 +7,8 @@ import signal
 
 import pytest
 
-from tests import harness
 from tests.blackbox import load
-from tests.blackbox.conftest import comes_to_rest
+from tests.blackbox.conftest import comes_to_rest, needs_descriptors
 from tests.lib import wire
 
 pytestmark = pytest.mark.threads
@@ -52,9 +51,9 @@ def test_stats_add_up(start):
     assert stats["requests"] >= 60
 
 
-@pytest.mark.skipif(harness.descriptor_limit() < 4000, reason="no 4,000 descriptors")
 def test_as_many_loops_as_may_be(start):
     """Fails where something has room for fewer loops than --threads takes."""
+    needs_descriptors(4000)
     server = start("--threads", "256")
     guests = [load.Guest(load.HELLO) for _ in range(300)]
     with load.Crowd(server, guests) as crowd:

@@ -75,7 +75,7 @@ def check_order():
 
 def check_bounded():
     """80 MB cost less than 1 MiB of memory and delay nobody where the client, by HTTP/1.1 or 1.0,
-    does not read, and where it sends all the time. When it reads, it goes on."""
+    does not read, and where it sends all the time. When it reads, the server goes on."""
     with_evhttp(counting.bounded)
 
 

@@ -684,9 +684,9 @@ FINISHED = {
     "60 clients that leave in the middle harm nobody, and neither sockets nor memory stay.":
         "60 个客户端中途离开，不影响任何人，也不留下套接字和内存。",
     "80 MB cost less than 1 MiB of memory and delay nobody where the client, by HTTP/1.1 or 1.0, "
-    "does not read, and where it sends all the time. When it reads, it goes on.":
+    "does not read, and where it sends all the time. When it reads, the server goes on.":
         "80 MB 占用的内存不到 1 MiB，也不拖慢别人：客户端不读时（HTTP/1.1 和 1.0 都一样）如此，"
-        "不停地发时也如此。它读就继续发。",
+        "不停地发时也如此。客户端一读，服务器就继续发。",
     "A call that fails was made, too: the kernel refuses one, and it is counted.":
         "失败的调用也是调用：内核拒绝了一次，也要计数。",
     "A client that sends and does not read is not read from, either: it costs less than 1 MiB. "
@@ -823,6 +823,7 @@ FINISHED = {
     "{number} beats, and none of them while the uploads were read":
         "打印了 {number} 次，却没有一次是在读那些上传的时候",
     "{number} times was read before {name} was called": "读了 {number} 次才调用 {name}",
+    "the newcomer was let in too early to look": "新来的客户端进来得太早，来不及观察",
     "--idle-timeout 0.5 still closes a silent connection after about half a second; so does each "
     "of four loops.":
         "--idle-timeout 0.5 仍然在大约半秒后关闭沉默的连接；四个循环个个如此。",
