@@ -823,7 +823,7 @@ FINISHED = {
     "{number} beats, and none of them while the uploads were read":
         "打印了 {number} 次，却没有一次是在读那些上传的时候",
     "{number} times was read before {name} was called": "读了 {number} 次才调用 {name}",
-    "the newcomer was let in too early to look": "新来的客户端进来得太早，来不及观察",
+    "{name} was not called in 10 s": "10 秒内没有调用 {name}",
     "--idle-timeout 0.5 still closes a silent connection after about half a second; so does each "
     "of four loops.":
         "--idle-timeout 0.5 仍然在大约半秒后关闭沉默的连接；四个循环个个如此。",
