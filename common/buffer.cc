@@ -36,7 +36,7 @@ void Buffer::move_to(std::size_t capacity) {
   const std::size_t count = size();
   if (capacity == capacity_) {
     std::memmove(block_.get(), block_.get() + begin_, count);
-  } else if (capacity > capacity_ && begin_ == 0 && capacity_ > BufferPool::kBlockSize) {
+  } else if (begin_ == 0 && capacity_ > BufferPool::kBlockSize) {
     // A large block is a mapping of its own in glibc: realloc moves its pages (mremap(2)), not its
     // bytes, and leaves untouched pages untouched.
     char* grown = static_cast<char*>(std::realloc(block_.release(), capacity));
