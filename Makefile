@@ -157,5 +157,5 @@ clean:  ## remove all output
 	rm -rf $(BUILD) compile_commands.json
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z0-9_.-]*\):[^=]*  ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort -u | \
+	@sed -n 's/^\([a-z0-9_.%-]*\):[^=]*  ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort -u | \
 	  awk -F'\t' '{ printf "  %-22s %s\n", $$1, $$2 }'

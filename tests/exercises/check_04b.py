@@ -107,9 +107,9 @@ def check_leaks():
             counting.count(client, n)
         client.close()
         counting.old(server)
-        for _ in range(3):
+        for request in 2 * (counting.LONG, counting.OLD_LONG):
             with server.connect("http") as sock:
-                sock.sendall(counting.LONG)
+                sock.sendall(request)
                 sock.recv(1000)
         for n in (3, 20_000, 10_000_000):
             sock = server.connect("http")
@@ -145,6 +145,7 @@ def check_completed():
     """With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends. It waits
     for nobody who has had his answer."""
     with_evhttp(counting.completed, "--grace", "30")
+    with_evhttp(counting.completed_in_four_loops, "--grace", "30", *ONE_IN_EACH_LOOP)
 
 
 def check_auth():

@@ -4,7 +4,8 @@ import concurrent.futures
 
 from tests import harness
 from tests.exercises import counting
-from tests.exercises.clients import Unmet, ask, connection, four_loops, require
+from tests.exercises.clients import (
+    ONE_IN_EACH_LOOP, Unmet, ask, connection, four_loops, require)
 from tests.exercises.kept import OF_A_STAGE, OF_HTTP, stays
 
 BINARIES = [*harness.STAGES, "evhttp_server"]
@@ -103,6 +104,7 @@ def check_completed():
     """With SIGTERM in the middle, n=1000000 is exact all the same; then the server ends. It waits
     for nobody who has had his answer."""
     on_every_stage(counting.completed, "--grace", "30")
+    on_every_stage(counting.completed_in_four_loops, "--grace", "30", *ONE_IN_EACH_LOOP)
 
 
 def check_auth():

@@ -17,11 +17,13 @@ from tests.exercises.clients import (
 from tests.lib import wire
 
 
-def get(n: int) -> bytes:
-    return b"GET /count?n=%d HTTP/1.1\r\nHost: a\r\n\r\n" % n
+def get(n: int, version: bytes = b"1.1") -> bytes:
+    return b"GET /count?n=%d HTTP/%s\r\nHost: a\r\n\r\n" % (n, version)
 
 
-LONG = get(10_000_000)
+LONG, OLD_LONG = get(10_000_000), get(10_000_000, b"1.0")
+# By the version, what stands behind the last number.
+BEHIND = {b"1.1": b"\r\n0\r\n\r\n", b"1.0": b""}
 # Short ones, each ending in another way: so much of a connection's time is spent behind them.
 BEFORE = {"n=5": get(5), "n=0": get(0), "HEAD": get(5).replace(b"GET", b"HEAD")}
 
@@ -36,12 +38,14 @@ def body_of(n: int) -> bytes:
 
 def dechunked(data: bytes) -> tuple[bytes, bytes]:
     """A body that came in chunks, and what came behind it."""
-    body = b""
+    parts, at = [], 0
     while True:
-        size, _, data = data.partition(b"\r\n")
-        body, data = body + data[:int(size, 16)], data[int(size, 16) + 2:]
-        if int(size, 16) == 0:
-            return body, data
+        begin = data.index(b"\r\n", at) + 2
+        size = int(data[at:begin - 2], 16)
+        at = begin + size + 2
+        if size == 0:
+            return b"".join(parts), data[at:]
+        parts.append(data[begin:begin + size])
 
 
 def count(client, n: int) -> None:
@@ -138,7 +142,7 @@ def bounded(server: harness.Server) -> None:
     little; and one that reads, but sends without end."""
     with server.connect("http") as warm:
         ask_hello(warm)
-    for request in (LONG, LONG.replace(b"HTTP/1.1", b"HTTP/1.0")):
+    for request in (LONG, OLD_LONG):
         unread(server, request)
     both_ways(server)
 
@@ -217,19 +221,24 @@ def patient(server: harness.Server) -> None:
     """With --idle-timeout 1 who reads all the time is served for longer than that; who reads
     nothing is let go. Meanwhile others see what the clock does behind a short answer."""
     before = server.sockets()
-    with concurrent.futures.ThreadPoolExecutor(1) as pool, server.connect("http") as sock:
-        others = pool.submit(clocked, server)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
-        sock.sendall(LONG)
-        got, end = 0, time.monotonic() + 2.5
-        while time.monotonic() < end:
-            piece = sock.recv(1 << 16)
-            require(piece, f"--idle-timeout, and closed after {got} bytes, though the client read "
-                    "all the time")
-            got += len(piece)
-            time.sleep(0.01)
-        others.result()
+    with concurrent.futures.ThreadPoolExecutor(3) as pool, server.connect("http") as new, \
+            server.connect("http") as old:
+        for found in (pool.submit(reads_for_long, new, LONG),
+                      pool.submit(reads_for_long, old, OLD_LONG), pool.submit(clocked, server)):
+            found.result()
         lets_go(server, before)
+
+
+def reads_for_long(sock: socket.socket, request: bytes) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    sock.sendall(request)
+    got, end = 0, time.monotonic() + 2.5
+    while time.monotonic() < end:
+        piece = sock.recv(1 << 16)
+        require(piece, f"--idle-timeout, and closed after {got} bytes, though the client read "
+                "all the time")
+        got += len(piece)
+        time.sleep(0.01)
 
 
 class Late(Exception):
@@ -324,7 +333,7 @@ def left_alone(server: harness.Server) -> None:
     def come_and_go(times: int) -> None:
         for number in range(times):
             sock = server.connect("http")
-            sock.sendall(LONG)
+            sock.sendall(OLD_LONG if number % 4 < 2 else LONG)
             sock.recv(1000)
             reset(sock) if number % 2 else sock.close()
         lets_go(server, sockets)
@@ -344,18 +353,34 @@ def completed(server: harness.Server) -> None:
     had his answer."""
     client = connection(server)
     count(client, 5)
-    with server.connect("http") as sock:
-        sock.sendall(get(1_000_000))
-        got = sock.recv(1000)
-        server.signal(signal.SIGTERM)
-        time.sleep(0.2)
-        got += to_the_end(sock, "n=1000000 and SIGTERM")
-    require(got.endswith(b"\n1000000\n\r\n0\r\n\r\n"),
-            f"SIGTERM, and n=1000000 ended after {len(got)} bytes with {got[-20:]!r}")
+    with server.connect("http") as new, server.connect("http") as old:
+        stopped_in_the_middle(server, {new: b"1.1", old: b"1.0"})
     to_the_end(client.sock, "SIGTERM, and who was idle behind n=5")
     client.close()
     status = server.wait(5)
     require(status == 0, f"status {status}")
+
+
+def completed_in_four_loops(server: harness.Server) -> None:
+    with four_clients(server) as clients:
+        stopped_in_the_middle(server, {client.sock: version for client, version
+                                       in zip(clients, 2 * tuple(BEHIND))})
+
+
+def stopped_in_the_middle(server: harness.Server, socks: dict[socket.socket, bytes]) -> None:
+    got = {}
+    for sock, version in socks.items():
+        sock.sendall(get(1_000_000, version))
+        got[sock] = sock.recv(1000)
+    server.signal(signal.SIGTERM)
+    time.sleep(0.2)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        rest = {sock: pool.submit(to_the_end, sock, "n=1000000 and SIGTERM") for sock in socks}
+    for sock, version in socks.items():
+        got[sock] += rest[sock].result()
+        require(got[sock].endswith(b"\n1000000\n" + BEHIND[version]),
+                f"SIGTERM, and n=1000000 ended after {len(got[sock])} bytes with "
+                f"{got[sock][-20:]!r}")
 
 
 def drained(server: harness.Server) -> None:
@@ -375,17 +400,19 @@ def drained(server: harness.Server) -> None:
 
 def half_closed(server: harness.Server) -> None:
     """A client that has said all, and says so by a FIN, still reads."""
-    with server.connect("http") as sock:
-        sock.sendall(get(1_000_000))
-        sock.shutdown(socket.SHUT_WR)
-        got = to_the_end(sock, "n=1000000 and FIN")
-    require(got.endswith(b"\n1000000\n\r\n0\r\n\r\n"),
-            f"FIN behind the request, and n=1000000 ended after {len(got)} bytes with "
-            f"{got[-20:]!r}")
+    for version, behind in BEHIND.items():
+        with server.connect("http") as sock:
+            sock.sendall(get(1_000_000, version))
+            sock.shutdown(socket.SHUT_WR)
+            got = to_the_end(sock, "n=1000000 and FIN")
+        require(got.endswith(b"\n1000000\n" + behind),
+                f"FIN behind the request, and n=1000000 ended after {len(got)} bytes with "
+                f"{got[-20:]!r}")
 
 
 def old(server: harness.Server) -> None:
     """HTTP/1.0 has no chunks: the end of the connection ends the body."""
+    before = wire.stats(server)["requests"]
     for n, more in ((3, b""), (20_000, b"Connection: keep-alive\r\n")):
         with server.connect("http") as sock:
             sock.sendall(f"GET /count?n={n} HTTP/1.0\r\n".encode() + more + b"\r\n")
@@ -394,6 +421,8 @@ def old(server: harness.Server) -> None:
         require(b" 200 " in head[:20] and body == body_of(n), f"{got[:300]!r} came")
         require(b"chunked" not in head.lower(), "chunks for an HTTP/1.0 client")
         require(b"content-length" not in head.lower(), "a Content-Length, and lines behind it")
+    counted = wire.stats(server)["requests"] - before - 1
+    require(counted == 2, f"2 requests by HTTP/1.0, and /stats counts {counted}")
     n = 100_000  # goes out slowly: the next request is there before the end
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)

@@ -142,9 +142,11 @@ class Client:
         return taken
 
     def read_until(self, end: bytes) -> bytes:
-        while end not in self.rest:
+        looked = 0  # a large answer may come in many small pieces
+        while (at := self.rest.find(end, max(0, looked - len(end)))) < 0:
+            looked = len(self.rest)
             self._need(repr(end))
-        return self._take(self.rest.index(end) + len(end))
+        return self._take(at + len(end))
 
     def read_exactly(self, count: int) -> bytes:
         while len(self.rest) < count:

@@ -969,6 +969,8 @@ FINISHED = {
     "of {all} clients, number {number} got no answer":
         "{all} 个客户端中，第 {number} 个没有得到应答",
     "3 requests, and /stats counts {counted}": "3 个请求，/stats 的计数是 {counted}",
+    "2 requests by HTTP/1.0, and /stats counts {counted}":
+        "HTTP/1.0 的 2 个请求，/stats 的计数是 {counted}",
     "60 clients left in the middle, and {grown} KiB were kept":
         "60 个客户端中途离开，还占着 {grown} KiB",
     "HEAD /count has a body: {rest}": "HEAD /count 有响应体：{rest}",
