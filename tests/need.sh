@@ -33,5 +33,5 @@ install_missing() {
   # The package lists may be old, or not there at all: try with them, then with fresh ones. (Where
   # another check fetches them, this one may not.)
   # shellcheck disable=SC2086
-  $install $missing >/dev/null 2>&1 || { $as_root apt-get update -qq; $install $missing >/dev/null; }
+  $install $missing >/dev/null 2>&1 || { $as_root apt-get update -qq || true; $install $missing >/dev/null; }
 }
