@@ -130,6 +130,35 @@ def test_a_connection_that_has_failed_is_closed(plain, calls, tmp_path, tracing)
     still_serves(server)
 
 
+def test_who_leaves_while_a_loop_is_told_to_stop(plain, tmp_path, tracing):
+    """Fails where the drain closes a client, and the batch reports it once more: it is closed
+    twice, and the loop waits for one who is not there. strace holds a loop in a read until both
+    have come. Whose loop that is, chance says: so each of four clients has its turn."""
+    def start(number):
+        return plain("--threads", "2", "--max-connections", "4", "--grace", "50",
+                     wrapper=strace.command(tmp_path / str(number), "recvfrom,readv", "-f", "-e",
+                                            "inject=recvfrom,readv:delay_enter=500ms"))
+
+    servers = [start(number) for number in range(4)]
+    crowds = [[server.connect() for _ in range(4)] for server in servers]
+    time.sleep(0.3)  # all are accepted
+    holders = [crowd.pop(number) for number, crowd in enumerate(crowds)]
+    for sock in holders:
+        sock.sendall(b"G")
+    time.sleep(0.15)
+    for server in servers:
+        server.signal()
+    time.sleep(0.15)
+    for crowd in crowds:
+        for sock in crowd:
+            sock.close()
+    time.sleep(1)
+    for sock in holders:
+        sock.close()
+    for server in servers:
+        assert server.wait(25) == 0
+
+
 def test_a_408_that_the_kernel_does_not_take_yet(plain, tmp_path, tracing):
     """Fails where only bytes that move start the clock anew of a client whose time was up: its
     last word waits, it is due still, and the loop comes to it again and again."""
